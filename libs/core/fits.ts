@@ -1,0 +1,85 @@
+import type { Need } from "#protocol/framework.js";
+import type { ExecutorInfo } from "#protocol/offer.js";
+import type { Attributes, Resources } from "#protocol/resources.js";
+import { constraintBroken, seenAttributes } from "./constraint.js";
+import { amountText, portCount } from "./resources.js";
+
+/** What can be had on one agent: an offer, or what an agent has free. */
+export interface Place {
+  readonly id: string;
+  readonly host: string;
+  readonly attributes: Attributes;
+  readonly executors: readonly ExecutorInfo[];
+  readonly resources: Resources;
+}
+
+/** Why a need does not fit a place. `kind` is what is counted over agents, `text` says it in numbers. */
+export interface Misfit {
+  readonly kind: string;
+  readonly text: string;
+}
+
+/**
+ * The one answer to "does it fit there?", for allocation, placement and explanation alike. Undefined when it does; else the
+ * first reason, in this order: executor, JDK, constraints, cpus, mem, disk, the other scalars by name, ports.
+ */
+export function misfit(need: Need, place: Place): Misfit | undefined {
+  return (
+    executorMisfit(need, place) ?? constraintMisfit(need, place) ?? resourcesMisfit(need, place.resources)
+  );
+}
+
+export const fits = (need: Need, place: Place): boolean => misfit(need, place) === undefined;
+
+function executorMisfit({ executor, jdk }: Need, place: Place): Misfit | undefined {
+  if (executor === undefined) return undefined;
+  const found = place.executors.find(({ kind }) => kind === executor);
+  if (found === undefined) {
+    const have = place.executors.map(({ kind }) => kind).join(", ") || "none";
+    return { kind: `executor ${executor}`, text: `no executor ${executor}; it has ${have}` };
+  }
+  if (jdk === undefined || (found.jdks ?? []).some(({ release }) => jdkMatches(jdk, release)))
+    return undefined;
+  const have = (found.jdks ?? []).map(({ release }) => release).join(", ") || "none";
+  return { kind: `JDK ${jdk}`, text: `no JDK ${jdk}; it has ${have}` };
+}
+
+/** `17` is that release, `>=17` it or a later one. */
+export const jdkMatches = (asked: string, release: number): boolean =>
+  asked.startsWith(">=") ? release >= Number(asked.slice(2)) : release === Number(asked);
+
+function constraintMisfit({ constraints }: Need, place: Place): Misfit | undefined {
+  if (constraints.length === 0) return undefined;
+  const attributes = seenAttributes(place);
+  for (const constraint of constraints) {
+    const text = constraintBroken(constraint, attributes);
+    if (text !== undefined) return { kind: `constraint on ${constraint.attribute}`, text };
+  }
+  return undefined;
+}
+
+const leading = ["cpus", "mem", "disk"];
+
+export function resourcesMisfit(
+  { resources: asked, portCount: portsAsked }: Need,
+  free: Resources,
+): Misfit | undefined {
+  const names = [
+    ...leading,
+    ...Object.keys(asked.scalars)
+      .filter((name) => !leading.includes(name))
+      .toSorted(),
+  ];
+  for (const name of names) {
+    const wanted = asked.scalars[name] ?? 0;
+    const have = free.scalars[name] ?? 0;
+    if (wanted > have)
+      return {
+        kind: name,
+        text: `${name}: ${amountText(name, wanted)} asked, ${amountText(name, have)} free`,
+      };
+  }
+  const ports = portsAsked ?? 0;
+  const portsFree = ports > 0 ? portCount(free.ports) : 0;
+  return ports > portsFree ? { kind: "ports", text: `ports: ${ports} asked, ${portsFree} free` } : undefined;
+}

@@ -1,0 +1,14 @@
+/**
+ * An agent's durable memory: records in the order of their appending, read once at the start. A record is durable against
+ * the death of the process when `append` is done; a record that was cut off by the death is not read.
+ */
+export interface Journal {
+  /** All records since the last `compact`, oldest first. */
+  load(): Promise<readonly unknown[]>;
+  /** Appends all of them or, if the process dies, a prefix. Throws when the disk takes no more; then none of them count. */
+  append(records: readonly unknown[]): Promise<void>;
+  /** Puts these in the place of all, atomically. */
+  compact(records: readonly unknown[]): Promise<void>;
+  /** How many records a `load` would read. */
+  readonly length: number;
+}

@@ -1,0 +1,107 @@
+import { type Static, Type } from "typebox";
+import { AgentId, Epoch, FrameworkId, RoleName } from "./ids.js";
+import { ExecutorInfo } from "./offer.js";
+import { Refusal } from "./errors.js";
+import { Attributes, Resources } from "./resources.js";
+
+/** What an agent is: the same in every registration until the agent is configured anew. */
+export const AgentInfo = Type.Object(
+  {
+    id: AgentId,
+    host: Type.String({ minLength: 1, description: "address under which its tasks are reached" }),
+    version: Type.String(),
+    totals: Resources,
+    attributes: Attributes,
+    executors: Type.Array(ExecutorInfo),
+    warnings: Type.Array(Type.String()),
+  },
+  { $id: "AgentInfo" },
+);
+export type AgentInfo = Static<typeof AgentInfo>;
+
+/** What the tasks of one framework in one role take on an agent. */
+export const Use = Type.Object({
+  framework: FrameworkId,
+  role: RoleName,
+  resources: Resources,
+  tasks: Type.Integer({ minimum: 0 }),
+});
+export type Use = Static<typeof Use>;
+
+/** What an accept said about the rest of its offer: the same or less from this agent is not wanted for so long. */
+export const RestRefused = Type.Object({
+  framework: FrameworkId,
+  role: RoleName,
+  resources: Resources,
+  filterMs: Type.Integer({ minimum: 0 }),
+  offer: Type.Integer(),
+});
+export type RestRefused = Static<typeof RestRefused>;
+
+/**
+ * A snapshot of an agent's books, never a difference: in one generation the one with the highest `sequence` holds.
+ * `settled` and `refused` repeat what was settled lately (at most the last 256 offers, not below `floor`), so that a lost
+ * report costs nothing; what fell out of the window the leader learns by rescinding.
+ */
+export const Report = Type.Object(
+  {
+    agent: AgentId,
+    generation: Type.Integer({ minimum: 1 }),
+    sequence: Type.Integer({ minimum: 1 }),
+    epoch: Type.Integer({ minimum: 0, description: "highest epoch heard" }),
+    use: Type.Array(Use),
+    settled: Type.Array(Type.Integer({ minimum: 1 }), {
+      description: "numbers of offers of this epoch and generation that were used or voided",
+    }),
+    refused: Type.Array(RestRefused),
+  },
+  { $id: "Report" },
+);
+export type Report = Static<typeof Report>;
+
+/** agent → leader. A cut: with it all offers of earlier generations are void. */
+export const Register = Type.Object(
+  {
+    info: AgentInfo,
+    bootId: Type.String({
+      description: "of the agent's process: two processes with one agent id are told apart by it",
+    }),
+    report: Report,
+  },
+  { $id: "Register" },
+);
+export type Register = Static<typeof Register>;
+
+export const RegisterReply = Type.Union([
+  Type.Object({
+    ok: Type.Literal(true),
+    epoch: Epoch,
+    master: Type.String(),
+    reportIntervalMs: Type.Integer({ minimum: 1 }),
+  }),
+  Type.Object({ ok: Type.Literal(false), error: Refusal }),
+]);
+export type RegisterReply = Static<typeof RegisterReply>;
+
+/** leader → agent: void these offers, and all below the floor. */
+export const Rescind = Type.Object({
+  epoch: Epoch,
+  generation: Type.Integer({ minimum: 1 }),
+  offers: Type.Array(Type.Integer({ minimum: 1 })),
+  floor: Type.Integer({ minimum: 1 }),
+});
+export type Rescind = Static<typeof Rescind>;
+
+/** The report is made after the offers were voided: it settles them. */
+export const RescindReply = Type.Union([
+  Type.Object({ ok: Type.Literal(true), report: Report }),
+  Type.Object({ ok: Type.Literal(false), error: Refusal }),
+]);
+export type RescindReply = Static<typeof RescindReply>;
+
+/** leader → all, when it begins to lead and every few seconds after: register, subscribe again under this epoch. */
+export const LeaderAnnouncement = Type.Object(
+  { epoch: Epoch, master: Type.String() },
+  { $id: "LeaderAnnouncement" },
+);
+export type LeaderAnnouncement = Static<typeof LeaderAnnouncement>;

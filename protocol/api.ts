@@ -1,0 +1,158 @@
+import { type Static, type TSchema, Type } from "typebox";
+import { AgentInfo, Use } from "./agent.js";
+import { Refusal } from "./errors.js";
+import { Need } from "./framework.js";
+import { AgentId, Epoch, FrameworkId, RoleName } from "./ids.js";
+import { Offer } from "./offer.js";
+import { Resources } from "./resources.js";
+
+/** One call of a service's API on the bus: subject `em.<c>.api.<service>.<name>`, answered by the service's leader. */
+export interface ApiCall<Q extends TSchema = TSchema, A extends TSchema = TSchema> {
+  readonly service: "master" | "apps" | "jobs";
+  readonly name: string;
+  readonly request: Q;
+  readonly answer: A;
+}
+
+export const apiCall = <Q extends TSchema, A extends TSchema>(
+  service: ApiCall["service"],
+  name: string,
+  request: Q,
+  answer: A,
+): ApiCall<Q, A> => ({
+  service,
+  name,
+  request,
+  answer,
+});
+
+/** On the wire: the answer, or why there is none. */
+export const ApiReply = <A extends TSchema>(answer: A) =>
+  Type.Union([
+    Type.Object({ ok: Type.Literal(true), value: answer }),
+    Type.Object({ ok: Type.Literal(false), error: Refusal }),
+  ]);
+
+const Nothing = Type.Object({});
+
+/** An agent as the leader knows it. */
+export const AgentView = Type.Object(
+  {
+    info: AgentInfo,
+    state: Type.Enum(["registered", "awaited", "unreachable", "gone"]),
+    generation: Type.Integer(),
+    registeredAt: Type.Number({ description: "wall ms" }),
+    heardMsAgo: Type.Number({ description: "since its last report; -1 when never in this epoch" }),
+    used: Resources,
+    offered: Resources,
+    use: Type.Array(Use),
+    tasks: Type.Integer(),
+  },
+  { $id: "AgentView" },
+);
+export type AgentView = Static<typeof AgentView>;
+
+export const FrameworkView = Type.Object(
+  {
+    id: FrameworkId,
+    role: RoleName,
+    name: Type.String(),
+    state: Type.Enum(["connected", "disconnected", "never-seen"]),
+    suppressed: Type.Boolean(),
+    session: Type.Optional(Type.Object({ epoch: Epoch, counter: Type.Integer() })),
+    used: Resources,
+    offered: Resources,
+    tasks: Type.Integer(),
+    share: Type.Number({
+      description: "dominant share of the cluster, 0 to 1, offers included, not divided by weights",
+    }),
+    needs: Type.Array(Need),
+    filters: Type.Integer({ description: "agents that it has declined lately" }),
+  },
+  { $id: "FrameworkView" },
+);
+export type FrameworkView = Static<typeof FrameworkView>;
+
+export const RoleView = Type.Object(
+  {
+    name: RoleName,
+    weight: Type.Number({ exclusiveMinimum: 0 }),
+    limit: Type.Optional(Resources),
+    used: Resources,
+    offered: Resources,
+    share: Type.Number({
+      description: "dominant share, divided by the weight: the one with the lowest is served first",
+    }),
+    frameworks: Type.Array(FrameworkId),
+  },
+  { $id: "RoleView" },
+);
+export type RoleView = Static<typeof RoleView>;
+
+export const OfferView = Type.Object(
+  { id: Type.String(), offer: Offer, ageMs: Type.Number(), state: Type.Enum(["out", "rescinding"]) },
+  { $id: "OfferView" },
+);
+export type OfferView = Static<typeof OfferView>;
+
+/** Why something is not placed: per reason the count of agents (each counts for its first reason), and per agent that reason in numbers. */
+export const Explanation = Type.Object(
+  {
+    about: Type.String(),
+    summary: Type.String({ description: "one sentence for people, with counts" }),
+    waiting: Type.Array(Type.String(), {
+      description: "reasons that lie not in the agents: backing off, suppressed, no leader",
+    }),
+    agents: Type.Integer(),
+    fitting: Type.Integer({ description: "agents on which it fits now" }),
+    reasons: Type.Array(Type.Object({ reason: Type.String(), agents: Type.Integer() })),
+    perAgent: Type.Array(
+      Type.Object({ agent: AgentId, reason: Type.String({ description: "empty when it fits" }) }),
+    ),
+  },
+  { $id: "Explanation" },
+);
+export type Explanation = Static<typeof Explanation>;
+
+/** What a framework wants to place, for the leader to explain. */
+export const Demand = Type.Object(
+  {
+    about: Type.String(),
+    framework: FrameworkId,
+    need: Need,
+    waiting: Type.Array(Type.String()),
+    wanted: Type.Integer(),
+    running: Type.Integer(),
+  },
+  { $id: "Demand" },
+);
+export type Demand = Static<typeof Demand>;
+
+export const masterApi = {
+  agents: apiCall("master", "agents", Nothing, Type.Array(AgentView)),
+  frameworks: apiCall("master", "frameworks", Nothing, Type.Array(FrameworkView)),
+  roles: apiCall("master", "roles", Nothing, Type.Array(RoleView)),
+  offers: apiCall("master", "offers", Nothing, Type.Array(OfferView)),
+  /** Sets a role's weight (above 0; 1 unless set) and limit; what is absent stays. */
+  setRole: apiCall(
+    "master",
+    "setRole",
+    Type.Object({
+      name: RoleName,
+      weight: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
+      limit: Type.Optional(Resources),
+    }),
+    RoleView,
+  ),
+  explain: apiCall("master", "explain", Demand, Explanation),
+  /** Declares an agent gone for good: its tasks are given up, and it is refused if it comes back. Only for one that is unreachable. */
+  removeAgent: apiCall("master", "removeAgent", Type.Object({ agent: AgentId }), Nothing),
+  /** Forgets a framework and has its tasks killed. */
+  removeFramework: apiCall("master", "removeFramework", Type.Object({ framework: FrameworkId }), Nothing),
+  leader: apiCall(
+    "master",
+    "leader",
+    Nothing,
+    Type.Object({ epoch: Epoch, master: Type.String(), since: Type.Number({ description: "wall ms" }) }),
+  ),
+};
