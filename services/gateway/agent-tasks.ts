@@ -1,0 +1,67 @@
+import { firstValueFrom, toArray } from "rxjs";
+import { codec } from "#protocol/codec.js";
+import { type RegisteredService, TasksQuery, TasksReply } from "#protocol/sandbox.js";
+import type { Subjects } from "#protocol/subjects.js";
+import type { TaskStatus } from "#protocol/task.js";
+import type { Bus } from "#libs/ports/bus.js";
+
+/** What all agents said. */
+export interface Gathered {
+  readonly tasks: readonly TaskStatus[];
+  readonly services: readonly RegisteredService[];
+  /** Agents that were expected to answer and did not within the time. */
+  readonly silent: readonly string[];
+}
+
+/** Agents answer for tasks, so whoever wants to see tasks asks the agents: nobody keeps a second book. */
+export interface AgentTasks {
+  gather(expected: readonly string[]): Promise<Gathered>;
+  /** Asks all agents; the one that has it answers, the others are silent. */
+  find(task: string): Promise<TaskStatus | undefined>;
+}
+
+const gatherMs = 1500;
+const query = codec(TasksQuery);
+const reply = codec(TasksReply);
+
+export function agentTasks(bus: Bus, subjects: Subjects): AgentTasks {
+  const ask = async (asked: TasksQuery, most: number | undefined): Promise<TasksReply[]> => {
+    const options = most === undefined ? { timeoutMs: gatherMs } : { timeoutMs: gatherMs, most };
+    const answers = await firstValueFrom(
+      bus.requestMany(subjects.tasksQuery, query.encode(asked), options).pipe(toArray()),
+    );
+    return answers
+      .map((bytes) => reply.decode(bytes))
+      .flatMap((decoded) => (decoded.ok ? [decoded.value] : []));
+  };
+
+  /** The rest of an agent's tasks, page after page. */
+  const pagesAfter = async (first: TasksReply): Promise<TasksReply[]> => {
+    const pages = [first];
+    for (let last = first; last.more;) {
+      const after = last.tasks.at(-1)?.spec.id;
+      const [next] = after === undefined ? [] : await ask({ agent: first.agent, after }, 1);
+      if (next === undefined) break;
+      pages.push(next);
+      last = next;
+    }
+    return pages;
+  };
+
+  return {
+    async gather(expected) {
+      const firsts = await ask({}, expected.length > 0 ? expected.length : undefined);
+      const pages = (await Promise.all(firsts.map(pagesAfter))).flat();
+      const heard = new Set(firsts.map(({ agent }) => agent));
+      return {
+        tasks: pages.flatMap(({ tasks }) => tasks).toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1)),
+        services: pages.flatMap(({ services }) => services).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+        silent: expected.filter((agent) => !heard.has(agent)),
+      };
+    },
+    async find(task) {
+      const [found] = await ask({ task }, 1);
+      return found?.tasks[0];
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { Static, TSchema } from "typebox";
+import { type ApiCall, ApiReply } from "#protocol/api.js";
+import { type Codec, codec } from "#protocol/codec.js";
+import type { Refusal } from "#protocol/errors.js";
+import type { Subjects } from "#protocol/subjects.js";
+import type { Bus, BusFailure } from "#libs/ports/bus.js";
+import { type Clock, delay } from "#libs/ports/clock.js";
+import { Refused } from "./answer.js";
+
+/** Calls the leaders of the services. */
+export interface BusApi {
+  /** @throws Refused with the service's own refusal, or with `unavailable` or `timeout` */
+  call<Q extends TSchema, A extends TSchema>(call: ApiCall<Q, A>, request: Static<Q>): Promise<Static<A>>;
+}
+
+/** While nobody leads (a change of leader takes about a lease) a call is tried again for so long: it was not handled. */
+const leaderWaitMs = 6000;
+const retryMs = 200;
+const timeoutMs = 5000;
+
+export function busApi(bus: Bus, subjects: Subjects, clock: Clock): BusApi {
+  const replies = new Map<TSchema, Codec<unknown>>();
+  const replyOf = (answer: TSchema): Codec<unknown> => {
+    const known = replies.get(answer) ?? codec(ApiReply(answer));
+    replies.set(answer, known);
+    return known;
+  };
+
+  return {
+    async call({ service, name, answer }, request) {
+      const subject = subjects.api(service, name);
+      const bytes = new TextEncoder().encode(JSON.stringify(request));
+      const giveUpAt = clock.now().mono + leaderWaitMs;
+      for (;;) {
+        const replied = await bus.request(subject, bytes, timeoutMs);
+        if (replied.ok) return valueOf(replyOf(answer).decode(replied.value), service, name) as never;
+        if (replied.error !== "no-responders" || clock.now().mono >= giveUpAt)
+          throw new Refused(failure(replied.error, service));
+        await delay(clock, retryMs);
+      }
+    },
+  };
+}
+
+function valueOf(decoded: ReturnType<Codec<unknown>["decode"]>, service: string, name: string): unknown {
+  if (!decoded.ok) {
+    const [fault] = decoded.error.faults;
+    const message = `the answer of ${service}.${name} is not what it should be: ${fault?.path} expected ${fault?.expected}, found ${fault?.found}`;
+    throw new Refused({ code: "internal", message }, 502);
+  }
+  const reply = decoded.value as { ok: true; value: unknown } | { ok: false; error: Refusal };
+  if (!reply.ok) throw new Refused(reply.error);
+  return reply.value;
+}
+
+function failure(why: BusFailure, service: string): Refusal {
+  switch (why) {
+    case "no-responders":
+      return {
+        code: "unavailable",
+        message: `nobody leads ${service} now: is the service running? Try again in a few seconds`,
+      };
+    case "timeout":
+      return {
+        code: "timeout",
+        message: `no answer of ${service} within ${timeoutMs / 1000} s: it may or may not have been done; look before trying again`,
+      };
+    case "disconnected":
+      return {
+        code: "unavailable",
+        message: "the gateway has no connection to NATS; it tries again by itself",
+      };
+    case "too-large":
+      return { code: "invalid", message: "the request is larger than a message may be (256 KB)" };
+  }
+}

@@ -1,0 +1,171 @@
+import type { FastifyInstance } from "fastify";
+import { Type } from "typebox";
+import { AgentView, Explanation, FrameworkView, masterApi, OfferView, RoleView } from "#protocol/api.js";
+import { appsApi } from "#protocol/app.js";
+import { jobsApi } from "#protocol/job.js";
+import { RegisteredService } from "#protocol/sandbox.js";
+import { TaskStatus } from "#protocol/task.js";
+import { Refused } from "./answer.js";
+import { appIdOf } from "./marathon.js";
+import type { Parts } from "./parts.js";
+
+const tags = ["cluster"];
+const Silent = Type.Array(Type.String(), {
+  description: "agents that did not answer in time: their tasks are missing here",
+});
+
+/** `/cluster/…`: what the leader and the agents know, in Emporion's own words. */
+export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void {
+  const list = (
+    path: string,
+    summary: string,
+    view: typeof AgentView | typeof FrameworkView | typeof RoleView | typeof OfferView,
+    call: Parameters<typeof api.call>[0],
+  ) =>
+    app.get(
+      `/cluster/${path}`,
+      { schema: { tags, summary, response: { 200: Type.Array(view) } } },
+      async () => api.call(call, {}),
+    );
+
+  list("agents", "Agents: what they have, what is used and offered", AgentView, masterApi.agents);
+  list("frameworks", "Frameworks: their sessions, shares and needs", FrameworkView, masterApi.frameworks);
+  list("roles", "Roles: weights, limits, shares", RoleView, masterApi.roles);
+  list("offers", "Offers that are out now", OfferView, masterApi.offers);
+
+  app.get("/cluster/leader", { schema: { tags, summary: "The leading master and its epoch" } }, async () =>
+    api.call(masterApi.leader, {}),
+  );
+
+  app.put<{ Params: { role: string }; Body: { weight?: number } }>(
+    "/cluster/roles/:role",
+    {
+      schema: {
+        tags,
+        summary: "Set a role's weight",
+        body: Type.Object(
+          { weight: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }) },
+          { additionalProperties: false },
+        ),
+        response: { 200: RoleView },
+      },
+    },
+    async ({ params, body }) => api.call(masterApi.setRole, { name: params.role, ...body }),
+  );
+
+  app.delete<{ Params: { agent: string } }>(
+    "/cluster/agents/:agent",
+    { schema: { tags, summary: "Give up an unreachable agent for good" } },
+    async ({ params }) => api.call(masterApi.removeAgent, params),
+  );
+
+  app.delete<{ Params: { framework: string } }>(
+    "/cluster/frameworks/:framework",
+    { schema: { tags, summary: "Forget a framework; its tasks are ended" } },
+    async ({ params }) => api.call(masterApi.removeFramework, params),
+  );
+
+  app.get<{ Querystring: { framework?: string; agent?: string; state?: string; name?: string } }>(
+    "/cluster/tasks",
+    {
+      schema: {
+        tags,
+        summary: "Tasks, as their agents know them",
+        querystring: Type.Object(
+          {
+            framework: Type.Optional(Type.String()),
+            agent: Type.Optional(Type.String()),
+            state: Type.Optional(Type.String()),
+            name: Type.Optional(Type.String()),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: Type.Object({ tasks: Type.Array(TaskStatus), silent: Silent }) },
+      },
+    },
+    async ({ query }) => {
+      const gathered = await tasks.gather(await registeredAgents());
+      const matches = (status: TaskStatus) =>
+        (query.framework ?? status.framework) === status.framework &&
+        (query.agent ?? status.agent) === status.agent &&
+        (query.state ?? status.latest.state) === status.latest.state &&
+        (query.name ?? status.spec.name) === status.spec.name;
+      return { tasks: gathered.tasks.filter(matches).map(withoutSecrets), silent: gathered.silent };
+    },
+  );
+
+  app.get<{ Params: { task: string } }>(
+    "/cluster/tasks/:task",
+    { schema: { tags, summary: "One task", response: { 200: TaskStatus } } },
+    async ({ params }) => {
+      const found = await tasks.find(params.task);
+      if (found === undefined)
+        throw new Refused({ code: "not-found", message: `no agent that answers has a task ${params.task}` });
+      return withoutSecrets(found);
+    },
+  );
+
+  app.get(
+    "/cluster/services",
+    {
+      schema: {
+        tags,
+        summary: "Services of running tasks, from the agents' own state",
+        response: { 200: Type.Object({ services: Type.Array(RegisteredService), silent: Silent }) },
+      },
+    },
+    async () => {
+      const { services, silent } = await tasks.gather(await registeredAgents());
+      return { services, silent };
+    },
+  );
+
+  app.get<{ Params: { kind: "apps" | "jobs" | "frameworks"; "*": string } }>(
+    "/cluster/explain/:kind/*",
+    {
+      schema: {
+        tags,
+        summary:
+          "Why something is not placed: per reason the count of agents, per agent the first reason, in numbers",
+        params: Type.Object({
+          kind: Type.Enum(["apps", "jobs", "frameworks"]),
+          "*": Type.String({ minLength: 1 }),
+        }),
+        response: { 200: Type.Array(Explanation) },
+      },
+    },
+    async ({ params }) => {
+      const demands = await demandsOf(params.kind, params["*"]);
+      return Promise.all(demands.map((demand) => api.call(masterApi.explain, demand)));
+    },
+  );
+
+  const demandsOf = async (kind: "apps" | "jobs" | "frameworks", id: string) => {
+    if (kind === "apps") return api.call(appsApi.demand, { id: appIdOf(id) });
+    if (kind === "jobs") return api.call(jobsApi.demand, { id });
+    const framework = (await api.call(masterApi.frameworks, {})).find((each) => each.id === id);
+    if (framework === undefined)
+      throw new Refused({ code: "not-found", message: `no framework ${id} has ever subscribed` });
+    const waiting = framework.suppressed ? ["it wants no offers now (suppressed)"] : [];
+    return framework.needs.map((need) => ({
+      about: id,
+      framework: id,
+      need,
+      waiting,
+      wanted: need.count ?? 1,
+      running: framework.tasks,
+    }));
+  };
+
+  const registeredAgents = async (): Promise<string[]> =>
+    (await api.call(masterApi.agents, {}))
+      .filter(({ state }) => state === "registered")
+      .map(({ info }) => info.id);
+}
+
+/** Environments hold passwords more often than not: names are shown, values are not. The framework's own data is for the framework. */
+function withoutSecrets(status: TaskStatus): TaskStatus {
+  const { data: _, ...spec } = status.spec;
+  const env = spec.env && Object.fromEntries(Object.keys(spec.env).map((name) => [name, "…"]));
+  return { ...status, spec: env === undefined ? spec : { ...spec, env } };
+}

@@ -1,0 +1,94 @@
+import type { FastifyInstance } from "fastify";
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { masterApi } from "#protocol/api.js";
+import { appsApi } from "#protocol/app.js";
+import { jobsApi } from "#protocol/job.js";
+import { scalar, sum } from "#libs/core/resources.js";
+import type { Parts } from "./parts.js";
+
+/** `/metrics` for Prometheus: the cluster as it is when asked, and this gateway's own requests. */
+export function metricsRoute(app: FastifyInstance, parts: Parts): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "emporion_gateway_" });
+  const requests = new Histogram({
+    name: "emporion_gateway_request_seconds",
+    help: "time to answer HTTP requests",
+    labelNames: ["method", "route", "status"] as const,
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers: [registry],
+  });
+  app.addHook("onResponse", async ({ method, routeOptions }, { statusCode, elapsedTime }) => {
+    requests.observe({ method, route: routeOptions.url ?? "none", status: statusCode }, elapsedTime / 1000);
+  });
+
+  const refresh = clusterGauges(registry, parts);
+  app.get(
+    "/metrics",
+    { schema: { tags: ["operation"], summary: "Metrics for Prometheus" } },
+    async (_, answer) => {
+      await refresh();
+      return answer.header("content-type", registry.contentType).send(await registry.metrics());
+    },
+  );
+}
+
+function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> {
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge({ name: `emporion_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const up = gauge("service_up", "1 when the leader of the service answers", ["service"]);
+  const agents = gauge("agents", "agents by state", ["state"]);
+  const resources = gauge("resources", "thousandths of cpus, mem (MiB), disk (MiB)…", ["resource", "kind"]);
+  const tasks = gauge("tasks", "tasks on registered agents by framework", ["framework"]);
+  const share = gauge("framework_dominant_share", "0 to 1", ["framework", "role"]);
+  const apps = gauge("app_instances", "instances of an app", ["app", "state"]);
+  const runs = gauge("job_runs", "runs of a job by status, finished ones as counted since its creation", [
+    "job",
+    "status",
+  ]);
+
+  const asked = async (service: string, fill: () => Promise<void>) => {
+    try {
+      await fill();
+      up.set({ service }, 1);
+    } catch {
+      up.set({ service }, 0);
+    }
+  };
+
+  return async () => {
+    for (const each of [agents, resources, tasks, share, apps, runs]) each.reset();
+    await Promise.all([
+      asked("master", async () => {
+        const views = await api.call(masterApi.agents, {});
+        for (const { state } of views) agents.inc({ state });
+        const present = views.filter(({ state }) => state === "registered");
+        const kinds = {
+          total: sum(present.map(({ info }) => info.totals)),
+          used: sum(present.map(({ used }) => used)),
+          offered: sum(present.map(({ offered }) => offered)),
+        };
+        for (const [kind, amount] of Object.entries(kinds))
+          for (const resource of Object.keys(kinds.total.scalars))
+            resources.set({ resource, kind }, scalar(amount, resource));
+        for (const framework of await api.call(masterApi.frameworks, {})) {
+          tasks.set({ framework: framework.id }, framework.tasks);
+          share.set({ framework: framework.id, role: framework.role }, framework.share);
+        }
+      }),
+      asked("apps", async () => {
+        for (const { app, running, staged, healthy, unhealthy } of await api.call(appsApi.list, {})) {
+          const states = { wanted: app.definition.instances, running, staged, healthy, unhealthy };
+          for (const [state, count] of Object.entries(states))
+            apps.set({ app: app.definition.id, state }, count);
+        }
+      }),
+      asked("jobs", async () => {
+        for (const { definition, active, successCount, failureCount } of await api.call(jobsApi.list, {})) {
+          const counts = { active: active.length, success: successCount, failed: failureCount };
+          for (const [status, count] of Object.entries(counts))
+            runs.set({ job: definition.id, status }, count);
+        }
+      }),
+    ]);
+  };
+}

@@ -1,0 +1,77 @@
+import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { appRoutes } from "./app-routes.js";
+import { Refused } from "./answer.js";
+import { clusterRoutes } from "./cluster-routes.js";
+import { type DoorOptions, guard } from "./door.js";
+import { eventRoute } from "./event-route.js";
+import { jobRoutes } from "./job-routes.js";
+import { metricsRoute } from "./metrics.js";
+import { describe } from "./openapi.js";
+import type { Parts } from "./parts.js";
+import { taskFileRoutes } from "./task-files.js";
+import { checkWithSchemas } from "./validation.js";
+
+/** The HTTP door, not yet listening. */
+export async function server(parts: Parts, door: DoorOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    bodyLimit: 1 << 20,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
+  });
+
+  app.setErrorHandler<FastifyError | Refused>((error, request, answer) => {
+    const refused = refusedOf(error);
+    if (refused.status >= 500 && !(error instanceof Refused))
+      parts.log.error("a request failed", {
+        method: request.method,
+        route: request.routeOptions.url,
+        cause: error.stack,
+      });
+    return answer.code(refused.status).send(refused.body);
+  });
+  app.setNotFoundHandler(({ method, url }) => {
+    throw new Refused({
+      code: "not-found",
+      message: `there is no ${method} ${url.split("?")[0]}; see /docs for what there is`,
+    });
+  });
+  acceptEmptyJson(app);
+  checkWithSchemas(app);
+  guard(app, door);
+  await describe(app);
+
+  app.get("/ping", { schema: { tags: ["operation"], summary: "pong" } }, (_, answer) =>
+    answer.header("content-type", "text/plain").send("pong"),
+  );
+  metricsRoute(app, parts);
+  clusterRoutes(app, parts);
+  taskFileRoutes(app, parts);
+  eventRoute(app, parts);
+  appRoutes(app, parts);
+  jobRoutes(app, parts);
+  return app;
+}
+
+/** Metronome's clients start runs with a JSON content type and no body. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (_, text, done) => {
+    if (text === "") return done(null, undefined);
+    try {
+      done(null, JSON.parse(text as string));
+    } catch (cause) {
+      const details = [{ path: "", expected: "JSON", found: (cause as Error).message }];
+      done(new Refused({ code: "invalid", message: "Invalid JSON", faults: details }, 400));
+    }
+  });
+}
+
+function refusedOf(error: FastifyError | Refused): Refused {
+  if (error instanceof Refused) return error;
+  const status = error.statusCode ?? 500;
+  if (status >= 500)
+    return new Refused({
+      code: "internal",
+      message: "something went wrong here; the gateway's log says what",
+    });
+  return new Refused({ code: "invalid", message: error.message }, status);
+}

@@ -1,0 +1,33 @@
+import type { FastifyInstance } from "fastify";
+import type { TSchema } from "typebox";
+import { Value } from "typebox/value";
+import { type Codec, codec } from "#protocol/codec.js";
+import { fail, type Result } from "#protocol/result.js";
+import type { Fault } from "#protocol/errors.js";
+import { invalid } from "./answer.js";
+
+/** The same check as on the bus, after defaults are filled in; words of a query (`follow=true`) are turned into what the schema asks. */
+export function checkWithSchemas(app: FastifyInstance): void {
+  app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
+    const parts = codec(schema);
+    return (given: unknown) => {
+      const filled = Value.Default(schema, httpPart === "body" ? given : Value.Convert(schema, given));
+      const checked = parts.check(filled);
+      return checked.ok ? { value: checked.value } : { error: invalid(checked.error.faults) };
+    };
+  });
+  // Answers are made by us: they are sent as they are, and documented by their schemas.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+}
+
+/** Fills in defaults, then checks. */
+export function filledAndChecked<T>(
+  parts: Codec<T>,
+  given: unknown,
+): Result<T, { readonly faults: readonly Fault[] }> {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    const found = JSON.stringify(given)?.slice(0, 80) ?? "nothing";
+    return fail({ faults: [{ path: "", expected: "an object", found }] });
+  }
+  return parts.check(Value.Default(parts.schema, structuredClone(given)));
+}
