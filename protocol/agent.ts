@@ -99,6 +99,17 @@ export const RescindReply = Type.Union([
 ]);
 export type RescindReply = Static<typeof RescindReply>;
 
+/** leader → agent: end all tasks of the framework and void its offers; it is removed, or its failover time-out has passed. Repeated until reports show nothing of it. */
+export const RemoveFramework = Type.Object({ epoch: Epoch, framework: FrameworkId });
+export type RemoveFramework = Static<typeof RemoveFramework>;
+
+/** `tasks`: how many of its tasks are ending now. */
+export const RemoveFrameworkReply = Type.Union([
+  Type.Object({ ok: Type.Literal(true), tasks: Type.Integer({ minimum: 0 }) }),
+  Type.Object({ ok: Type.Literal(false), error: Refusal }),
+]);
+export type RemoveFrameworkReply = Static<typeof RemoveFrameworkReply>;
+
 /** leader → all, when it begins to lead and every few seconds after: register, subscribe again under this epoch. */
 export const LeaderAnnouncement = Type.Object(
   { epoch: Epoch, master: Type.String() },
