@@ -33,7 +33,7 @@ export async function describe(app: FastifyInstance): Promise<void> {
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   await app.register(apiReference, {
     routePrefix: "/docs",
-    configuration: { url: "/openapi.json", telemetry: false, withDefaultFonts: false } as never,
+    configuration: { url: "/openapi.json", telemetry: false, withDefaultFonts: false },
   });
 }
 

@@ -1,0 +1,154 @@
+import type { Client } from "./client.js";
+import { Failure } from "./failure.js";
+import { readDefinitions } from "./files.js";
+import type { Output } from "./output.js";
+import { type Step, waitFor } from "./progress.js";
+
+/** What of Marathon's app the CLI reads. */
+interface AppInfo {
+  readonly id: string;
+  readonly instances: number;
+  readonly version: string;
+  readonly tasksStaged: number;
+  readonly tasksRunning: number;
+  readonly tasksHealthy: number;
+  readonly tasksUnhealthy: number;
+  readonly settled: boolean;
+  readonly backoffMs?: number;
+  readonly healthChecks: readonly unknown[];
+  readonly tasks?: readonly {
+    readonly id: string;
+    readonly host: string;
+    readonly ports: readonly number[];
+    readonly state: string;
+  }[];
+  readonly lastTaskFailure?: {
+    readonly taskId: string;
+    readonly message: string;
+    readonly host: string;
+    readonly timestamp: string;
+  };
+}
+
+export interface Waiting {
+  readonly wait: boolean;
+  /** seconds */
+  readonly timeout: number;
+}
+
+export async function deploy(client: Client, output: Output, path: string, waiting: Waiting): Promise<void> {
+  const definitions = await readDefinitions(path);
+  const ids = definitions.map(({ id }, index) => {
+    if (typeof id !== "string") throw new Failure("usage", `${path}: app ${index + 1} has no \`id\``);
+    return id.startsWith("/") ? id : `/${id}`;
+  });
+  for (const [index, definition] of definitions.entries()) {
+    await client.put(`/v2/apps${ids[index]}?partialUpdate=false`, definition);
+    if (!output.isJson) output.line(`${ids[index]} accepted`);
+  }
+  await settle(client, output, ids, waiting);
+}
+
+export async function list(client: Client, output: Output): Promise<void> {
+  const { apps } = await client.get<{ apps: AppInfo[] }>("/v2/apps");
+  const rows = apps.map((app) => [
+    app.id,
+    `${app.tasksRunning}/${app.instances}`,
+    app.healthChecks.length === 0 ? undefined : `${app.tasksHealthy}/${app.instances}`,
+    app.settled
+      ? "settled"
+      : app.backoffMs !== undefined
+        ? `backing off for ${Math.ceil(app.backoffMs / 1000)}s`
+        : "deploying",
+    app.version,
+  ]);
+  output.list(["APP", "RUNNING", "HEALTHY", "STATE", "VERSION"], rows, apps);
+}
+
+export async function scale(
+  client: Client,
+  output: Output,
+  id: string,
+  instances: string,
+  waiting: Waiting,
+): Promise<void> {
+  const count = Number(instances);
+  if (!Number.isInteger(count) || count < 0)
+    throw new Failure("usage", `instances: expected a whole number from 0, found ${instances}`);
+  await existing(client, id);
+  await client.put(`/v2/apps${absolute(id)}`, { instances: count });
+  await settle(client, output, [absolute(id)], waiting);
+}
+
+export async function remove(client: Client, output: Output, id: string, waiting: Waiting): Promise<void> {
+  const path = `/v2/apps${absolute(id)}`;
+  await client.delete(path);
+  if (waiting.wait)
+    await waitFor(() => gone(client, absolute(id)), {
+      timeoutMs: waiting.timeout * 1000,
+      quiet: output.isJson,
+      goal: `removing ${id}`,
+    });
+  if (output.isJson) output.json({ id: absolute(id), removed: true });
+  else output.line(`${absolute(id)} removed`);
+}
+
+async function settle(
+  client: Client,
+  output: Output,
+  ids: readonly string[],
+  { wait, timeout }: Waiting,
+): Promise<void> {
+  if (wait)
+    await waitFor(() => settled(client, ids), {
+      timeoutMs: timeout * 1000,
+      quiet: output.isJson,
+      goal: `deploying ${ids.join(", ")}`,
+    });
+  const apps = await Promise.all(ids.map((id) => existing(client, id)));
+  if (output.isJson) return output.json(apps);
+  for (const app of apps) {
+    output.line(`${app.id}: ${app.tasksRunning} of ${app.instances} running`);
+    for (const task of app.tasks ?? [])
+      output.line(`  ${task.id}  ${task.ports.map((port) => `${task.host}:${port}`).join(" ") || task.host}`);
+  }
+}
+
+async function settled(client: Client, ids: readonly string[]): Promise<Step<true>> {
+  const apps = await Promise.all(ids.map((id) => existing(client, id)));
+  const open = apps.filter((app) => !app.settled);
+  const text = (open.length === 0 ? apps : open).map(progressText).join("; ");
+  return open.length === 0 ? { text, done: true } : { text };
+}
+
+function progressText({
+  id,
+  instances,
+  tasksRunning,
+  tasksStaged,
+  tasksHealthy,
+  healthChecks,
+  backoffMs,
+  lastTaskFailure,
+}: AppInfo): string {
+  const health = healthChecks.length > 0 ? `, ${tasksHealthy} healthy` : "";
+  const backing = backoffMs === undefined ? "" : `, next try in ${Math.ceil(backoffMs / 1000)} s`;
+  const failure =
+    lastTaskFailure === undefined || tasksRunning >= instances
+      ? ""
+      : `; last failure: ${lastTaskFailure.message}`;
+  return `${id}: ${tasksRunning}/${instances} running${tasksStaged > 0 ? `, ${tasksStaged} starting` : ""}${health}${backing}${failure}`;
+}
+
+async function gone(client: Client, id: string): Promise<Step<true>> {
+  const { apps } = await client.get<{ apps: AppInfo[] }>("/v2/apps");
+  const app = apps.find((each) => each.id === id);
+  return app === undefined
+    ? { text: `${id}: gone`, done: true }
+    : { text: `${id}: ${app.tasksRunning} still running` };
+}
+
+const existing = async (client: Client, id: string): Promise<AppInfo> =>
+  (await client.get<{ app: AppInfo }>(`/v2/apps${absolute(id)}`)).app;
+
+const absolute = (id: string): string => (id.startsWith("/") ? id : `/${id}`);

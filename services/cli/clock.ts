@@ -1,0 +1,3 @@
+import { SystemClock } from "#libs/adapters/clock.js";
+
+export const systemClock = new SystemClock();

@@ -1,0 +1,185 @@
+import type { AgentView, Explanation, FrameworkView, OfferView } from "#protocol/api.js";
+import type { Resources } from "#protocol/resources.js";
+import type { TaskStatus } from "#protocol/task.js";
+import { amountText, portCount, portList, scalar, sum } from "#libs/core/resources.js";
+import { systemClock } from "./clock.js";
+import type { Client } from "./client.js";
+import { ageText, type Output } from "./output.js";
+
+const ofTotal = (name: string, used: Resources, total: Resources): string =>
+  `${amountText(name, scalar(used, name)).replace(" MiB", "")}/${amountText(name, scalar(total, name))}`;
+
+export async function status(client: Client, output: Output): Promise<void> {
+  const [leader, agents, frameworks] = await Promise.all([
+    client.get<{ epoch: number; master: string; since: number }>("/cluster/leader"),
+    client.get<AgentView[]>("/cluster/agents"),
+    client.get<FrameworkView[]>("/cluster/frameworks"),
+  ]);
+  const registered = agents.filter(({ state }) => state === "registered");
+  const total = sum(registered.map(({ info }) => info.totals));
+  const used = sum(registered.map((agent) => agent.used));
+  const tasks = registered.reduce((count, agent) => count + agent.tasks, 0);
+  if (output.isJson)
+    return output.json({
+      url: client.url,
+      leader,
+      agents: agents.length,
+      registered: registered.length,
+      frameworks: frameworks.length,
+      tasks,
+      used,
+      total,
+    });
+  const missing = agents.length - registered.length;
+  output.line(`cluster     ${client.url}`);
+  output.line(
+    `master      ${leader.master}, epoch ${leader.epoch}, leads for ${ageText(systemClock.now().wall - leader.since)}`,
+  );
+  output.line(
+    `agents      ${registered.length} registered${missing > 0 ? output.paint("red", `, ${missing} not`) : ""}`,
+  );
+  output.line(
+    `frameworks  ${frameworks.map(({ id, state }) => (state === "connected" ? id : output.paint("yellow", `${id} (${state})`))).join(", ") || "none"}`,
+  );
+  output.line(`tasks       ${tasks}`);
+  output.line(
+    `used        cpus ${ofTotal("cpus", used, total)}, mem ${ofTotal("mem", used, total)}, disk ${ofTotal("disk", used, total)}, ports ${portCount(used.ports)}/${portCount(total.ports)}`,
+  );
+}
+
+export async function agents(client: Client, output: Output): Promise<void> {
+  const views = await client.get<AgentView[]>("/cluster/agents");
+  const rows = views.map(({ info, state, used, tasks, heardMsAgo }) => [
+    info.id,
+    state,
+    info.host,
+    tasks,
+    ofTotal("cpus", used, info.totals),
+    ofTotal("mem", used, info.totals),
+    info.executors
+      .map(({ kind, jdks }) =>
+        jdks === undefined ? kind : `${kind} ${jdks.map(({ release }) => release).join("/")}`,
+      )
+      .join(" "),
+    Object.entries(info.attributes)
+      .map(([name, value]) => `${name}:${value}`)
+      .join(" "),
+    heardMsAgo < 0 ? undefined : ageText(heardMsAgo),
+  ]);
+  output.list(
+    ["AGENT", "STATE", "HOST", "TASKS", "CPUS", "MEM", "EXECUTORS", "ATTRIBUTES", "HEARD"],
+    rows,
+    views,
+  );
+  if (output.isJson) return;
+  for (const { info } of views)
+    for (const warning of [
+      ...info.warnings,
+      ...info.executors.flatMap((executor) => executor.warnings.map((each) => `${executor.kind}: ${each}`)),
+    ])
+      output.line(output.paint("yellow", `${info.id}: ${warning}`));
+}
+
+export async function frameworks(client: Client, output: Output): Promise<void> {
+  const views = await client.get<FrameworkView[]>("/cluster/frameworks");
+  const rows = views.map((each) => [
+    each.id,
+    each.role,
+    each.state,
+    each.tasks,
+    amountText("cpus", scalar(each.used, "cpus")),
+    amountText("mem", scalar(each.used, "mem")),
+    `${(each.share * 100).toFixed(1)} %`,
+    each.suppressed ? "nothing" : each.needs.length === 0 ? "anything" : `${each.needs.length} kind(s)`,
+  ]);
+  output.list(["FRAMEWORK", "ROLE", "STATE", "TASKS", "CPUS", "MEM", "SHARE", "WANTS"], rows, views);
+}
+
+export async function offers(client: Client, output: Output): Promise<void> {
+  const views = await client.get<OfferView[]>("/cluster/offers");
+  const rows = views.map(({ id, offer, ageMs, state }) => [
+    id,
+    offer.framework,
+    state,
+    amountText("cpus", scalar(offer.resources, "cpus")),
+    amountText("mem", scalar(offer.resources, "mem")),
+    portCount(offer.resources.ports),
+    ageText(ageMs),
+  ]);
+  output.list(["OFFER", "FRAMEWORK", "STATE", "CPUS", "MEM", "PORTS", "AGE"], rows, views);
+}
+
+export async function tasks(
+  client: Client,
+  output: Output,
+  filter: Record<string, string | undefined>,
+  all: boolean,
+): Promise<void> {
+  const query = new URLSearchParams(JSON.parse(JSON.stringify(filter)) as Record<string, string>);
+  const { tasks: found, silent } = await client.get<{ tasks: TaskStatus[]; silent: string[] }>(
+    `/cluster/tasks?${String(query)}`,
+  );
+  const shown = found.filter(({ endedAt }) => all || filter["state"] !== undefined || endedAt === undefined);
+  const now = systemClock.now().wall;
+  const rows = shown.map(({ spec, framework, agent, host, latest, startedAt }) => [
+    spec.id,
+    spec.name,
+    framework,
+    spec.workload.kind,
+    latest.state,
+    latest.healthy === undefined ? undefined : latest.healthy ? "healthy" : "unhealthy",
+    agent,
+    portList(spec.resources.ports)
+      .map((port) => `${host}:${port}`)
+      .join(" ") || undefined,
+    startedAt === undefined ? undefined : ageText(now - startedAt),
+    latest.exitCode ?? latest.signal ?? "",
+  ]);
+  output.list(
+    ["TASK", "NAME", "FRAMEWORK", "EXECUTOR", "STATE", "HEALTH", "AGENT", "PORTS", "AGE", "EXIT"],
+    rows,
+    output.isJson ? { tasks: shown, silent } : undefined,
+  );
+  if (!output.isJson && silent.length > 0)
+    output.line(output.paint("yellow", `no answer from ${silent.join(", ")}: their tasks are missing here`));
+}
+
+export async function services(client: Client, output: Output): Promise<void> {
+  const view = await client.get<{
+    services: {
+      name: string;
+      address: string;
+      port: number;
+      healthy: boolean;
+      task: string;
+      agent: string;
+    }[];
+  }>("/cluster/services");
+  const rows = view.services.map((each) => [
+    each.name,
+    `${each.address}:${each.port}`,
+    each.healthy ? "healthy" : "unhealthy",
+    each.task,
+    each.agent,
+  ]);
+  output.list(["SERVICE", "ADDRESS", "HEALTH", "TASK", "AGENT"], rows, view);
+}
+
+export async function explain(client: Client, output: Output, what: string): Promise<void> {
+  const [kind, id] = what.startsWith("/")
+    ? ["apps", what.slice(1)]
+    : what.startsWith("framework:")
+      ? ["frameworks", what.slice("framework:".length)]
+      : ["jobs", what];
+  const explanations = await client.get<Explanation[]>(`/cluster/explain/${kind}/${id}`);
+  if (output.isJson) return output.json(explanations);
+  if (explanations.length === 0) return output.line(`${what}: nothing is waiting to be placed`);
+  for (const { summary, waiting, reasons, perAgent, agents: count } of explanations) {
+    output.line(summary);
+    for (const each of waiting) output.line(`  ${each}`);
+    for (const { reason, agents: lacking } of reasons)
+      output.line(`  ${lacking} of ${count} agents: ${reason}`);
+    for (const { agent, reason } of perAgent)
+      output.line(`    ${agent}: ${reason || output.paint("green", "fits")}`);
+  }
+}

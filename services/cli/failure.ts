@@ -1,0 +1,25 @@
+/** What scripts can tell apart. */
+export const exitCodes = {
+  /** What was asked has failed: a deploy that does not settle, a run that ended FAILED. */
+  failed: 1,
+  /** A wrong command, option or file. */
+  usage: 2,
+  /** No cluster answers at the address. */
+  unreachable: 3,
+  /** The cluster refused: unknown, in conflict, invalid, forbidden. */
+  refused: 4,
+  /** It is not done yet, and the time to wait for it has passed. */
+  timeout: 5,
+} as const;
+
+/** Ends the program with one clear line (and details, a line each). */
+export class Failure extends Error {
+  readonly exitCode: number;
+  readonly details: readonly string[];
+
+  constructor(kind: keyof typeof exitCodes, message: string, details: readonly string[] = []) {
+    super(message);
+    this.exitCode = exitCodes[kind];
+    this.details = details;
+  }
+}

@@ -1,0 +1,123 @@
+import { pipeline } from "node:stream/promises";
+import { Readable } from "node:stream";
+import type { ClusterEvent } from "#protocol/event.js";
+import type { TaskStatus } from "#protocol/task.js";
+import { systemClock } from "./clock.js";
+import { delay } from "#libs/ports/clock.js";
+import type { Client } from "./client.js";
+import { Failure } from "./failure.js";
+import type { Output } from "./output.js";
+
+export interface LogOptions {
+  readonly follow?: boolean;
+  readonly stderr?: boolean;
+  /** bytes */
+  readonly tail?: string;
+}
+
+/** `what`: a task's id, or the name of an app or job: then its one task, or the last one started. */
+export async function logs(
+  client: Client,
+  what: string,
+  { follow = false, stderr = false, tail }: LogOptions,
+): Promise<void> {
+  const task = await taskOf(client, what);
+  const query = new URLSearchParams({ follow: String(follow), ...(tail !== undefined && { tail }) });
+  const response = await client.open(
+    "GET",
+    `/cluster/tasks/${task}/${stderr ? "stderr" : "stdout"}?${String(query)}`,
+  );
+  if (response.body === null) return;
+  await pipeline(Readable.fromWeb(response.body), process.stdout, { end: false }).catch(
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "EPIPE") throw new Failure("unreachable", `the log ended early: ${cause.message}`);
+    },
+  );
+}
+
+async function taskOf(client: Client, what: string): Promise<string> {
+  const { tasks } = await client.get<{ tasks: TaskStatus[] }>("/cluster/tasks");
+  if (tasks.some(({ spec }) => spec.id === what)) return what;
+  const named = tasks
+    .filter(({ spec }) => spec.name === what)
+    .toSorted((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
+  const [last] = named;
+  if (last === undefined)
+    throw new Failure(
+      "refused",
+      `there is no task, app or job ${what}; \`emporion tasks --all\` lists the tasks`,
+    );
+  const running = named.filter(({ endedAt }) => endedAt === undefined);
+  if (running.length > 1)
+    throw new Failure(
+      "usage",
+      `${what} has ${running.length} running tasks; name one`,
+      running.map(({ spec, agent }) => `${spec.id} on ${agent}`),
+    );
+  return (running[0] ?? last).spec.id;
+}
+
+/** What happens from now on (or from the beginning, `--all`); comes back by itself when the connection ends. */
+export async function events(
+  client: Client,
+  output: Output,
+  { follow = false, all = false }: { follow?: boolean; all?: boolean },
+): Promise<void> {
+  let last = follow && !all ? undefined : 0;
+  for (;;) {
+    const query = last === undefined ? "" : `?after=${last}`;
+    try {
+      const response = await client.open("GET", `/cluster/events${query}`, undefined, {
+        accept: "text/event-stream",
+      });
+      for await (const event of framesOf(response, follow)) {
+        last = event.sequence;
+        show(output, event.data);
+      }
+      if (!follow) return;
+    } catch (cause) {
+      if (!follow || (cause instanceof Failure && cause.exitCode !== 3)) throw cause;
+      process.stderr.write(`${(cause as Error).message}\n`);
+    }
+    await delay(systemClock, 1000);
+  }
+}
+
+/** Without follow: until nothing more has come for a moment. */
+async function* framesOf(
+  response: Response,
+  follow: boolean,
+): AsyncGenerator<{ sequence: number; data: ClusterEvent }> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (reader === undefined) return;
+  let text = "";
+  try {
+    for (;;) {
+      const read = follow
+        ? await reader.read()
+        : await Promise.race([
+            reader.read(),
+            delay(systemClock, 500).then(() => ({ done: true as const, value: undefined })),
+          ]);
+      if (read.done) return;
+      text += read.value;
+      const frames = text.split("\n\n");
+      text = frames.pop() ?? "";
+      for (const frame of frames) {
+        const id = /^id: (\d+)$/m.exec(frame)?.[1];
+        const data = /^data: (.*)$/m.exec(frame)?.[1];
+        if (id !== undefined && data !== undefined)
+          yield { sequence: Number(id), data: JSON.parse(data) as ClusterEvent };
+      }
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
+
+function show(output: Output, { at, kind, type, about, message, ...rest }: ClusterEvent): void {
+  if (output.isJson) return output.line(JSON.stringify({ at, kind, type, about, message, ...rest }));
+  output.line(
+    `${output.paint("gray", new Date(at).toISOString())}  ${kind.padEnd(9)} ${type.padEnd(14)} ${about}  ${message}`,
+  );
+}

@@ -1,0 +1,178 @@
+import { Command, CommanderError, Option } from "commander";
+import * as app from "./app-commands.js";
+import { Client } from "./client.js";
+import * as cluster from "./cluster-commands.js";
+import { exitCodes, Failure } from "./failure.js";
+import * as job from "./job-commands.js";
+import * as log from "./log-commands.js";
+import { Output, type OutputFormat } from "./output.js";
+
+interface Globals {
+  readonly url: string;
+  readonly token?: string;
+  readonly output: OutputFormat;
+}
+
+const program = new Command("emporion")
+  .description("Looks after a cluster through its gateway.")
+  .addOption(new Option("--url <url>", "of the gateway").env("EMPORION_URL").default("http://127.0.0.1:8080"))
+  .addOption(
+    new Option("--token <token>", "of the gateway, if it asks for one (better in EMPORION_TOKEN)").env(
+      "EMPORION_TOKEN",
+    ),
+  )
+  .addOption(
+    new Option("-o, --output <format>", "table for people, json for programs")
+      .choices(["table", "json"])
+      .default("table"),
+  )
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 done, 1 it failed, 2 wrong command or file, 3 no cluster answers, 4 refused, 5 not done in time.",
+  )
+  .showSuggestionAfterError()
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "emporion: ")) });
+
+const reached = (): { client: Client; output: Output } => {
+  const { url, token, output } = program.opts<Globals>();
+  if (!URL.canParse(url))
+    throw new Failure("usage", `--url: expected an address like http://127.0.0.1:8080, found ${url}`);
+  return { client: new Client(token === undefined ? { url } : { url, token }), output: new Output(output) };
+};
+
+const simple = (name: string, description: string, run: (client: Client, output: Output) => Promise<void>) =>
+  program
+    .command(name)
+    .description(description)
+    .action(async () => {
+      const { client, output } = reached();
+      await run(client, output);
+    });
+
+simple("status", "the cluster at a glance", cluster.status);
+simple("agents", "hosts: what they have and what is used", cluster.agents);
+simple("frameworks", "schedulers: their shares and what they want", cluster.frameworks);
+simple("offers", "what is on offer now, and to whom", cluster.offers);
+simple("services", "where the running services are", cluster.services);
+
+program
+  .command("tasks")
+  .description("what runs, and where")
+  .option("-a, --all", "ended ones too", false)
+  .option("--framework <id>", "only of this framework")
+  .option("--agent <id>", "only on this agent")
+  .option("--state <state>", "only in this state")
+  .option("--name <name>", "only of this app or job")
+  .action(async ({ all, ...filter }: { all: boolean } & Record<string, string | undefined>) => {
+    const { client, output } = reached();
+    await cluster.tasks(client, output, filter, all);
+  });
+
+program
+  .command("explain <what>")
+  .description("why an app (/demo/web), a job (demo.pi) or a framework (framework:apps) is not placed")
+  .action(async (what: string) => {
+    const { client, output } = reached();
+    await cluster.explain(client, output, what);
+  });
+
+program
+  .command("logs <what>")
+  .description("what a task writes: by its id, or by the app or job when it has one task")
+  .option("-f, --follow", "stay until the task ends")
+  .option("--stderr", "what it writes to stderr")
+  .option("--tail <bytes>", "begin so many bytes before the end")
+  .action(async (what: string, options: log.LogOptions) => log.logs(reached().client, what, options));
+
+program
+  .command("events")
+  .description("what has happened in the cluster; with -f what happens")
+  .option("-f, --follow", "stay and show what comes")
+  .option("--all", "with -f: begin with what is kept")
+  .action(async (options: { follow?: boolean; all?: boolean }) => {
+    const { client, output } = reached();
+    await log.events(client, output, options);
+  });
+
+const waits = (command: Command): Command =>
+  command
+    .option("--no-wait", "do not wait until it is done")
+    .option("--timeout <seconds>", "how long to wait", Number, 300);
+
+const apps = program.command("app").description("long-running services");
+waits(
+  apps.command("deploy <file>").description("deploy the apps of a JSON or YAML file (- for standard input)"),
+).action(async (file: string, waiting: app.Waiting) => {
+  const { client, output } = reached();
+  await app.deploy(client, output, file, waiting);
+});
+apps
+  .command("ls")
+  .description("all apps")
+  .action(async () => {
+    const { client, output } = reached();
+    await app.list(client, output);
+  });
+waits(apps.command("scale <id> <instances>").description("change the number of instances")).action(
+  async (id: string, instances: string, waiting: app.Waiting) => {
+    const { client, output } = reached();
+    await app.scale(client, output, id, instances, waiting);
+  },
+);
+waits(apps.command("rm <id>").description("end an app's tasks and forget it")).action(
+  async (id: string, waiting: app.Waiting) => {
+    const { client, output } = reached();
+    await app.remove(client, output, id, waiting);
+  },
+);
+
+const jobs = program.command("job").description("batch programs");
+waits(
+  jobs
+    .command("run <what>")
+    .description("run a job: by its id, or from a JSON or YAML file, which is submitted first"),
+).action(async (what: string, waiting: app.Waiting) => {
+  const { client, output } = reached();
+  await job.run(client, output, what, waiting);
+});
+jobs
+  .command("ls")
+  .description("all jobs")
+  .action(async () => {
+    const { client, output } = reached();
+    await job.list(client, output);
+  });
+jobs
+  .command("result <id> [run]")
+  .description("how a run ended: the last one unless named")
+  .action(async (id: string, run: string | undefined) => {
+    const { client, output } = reached();
+    await job.result(client, output, id, run);
+  });
+jobs
+  .command("rm <id>")
+  .description("forget a job")
+  .option("--stop", "stop its active runs first", false)
+  .action(async (id: string, { stop }: { stop: boolean }) => {
+    const { client, output } = reached();
+    await job.remove(client, output, id, stop);
+  });
+
+process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
+  if (cause.code === "EPIPE") process.exit(0);
+});
+
+try {
+  await program.parseAsync();
+} catch (cause) {
+  process.exitCode = ended(cause);
+}
+
+function ended(cause: unknown): number {
+  if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : exitCodes.usage;
+  if (!(cause instanceof Failure)) throw cause;
+  process.stderr.write(`emporion: ${cause.message}\n`);
+  for (const detail of cause.details) process.stderr.write(`  ${detail}\n`);
+  return cause.exitCode;
+}

@@ -1,0 +1,49 @@
+import yoctoSpinner from "yocto-spinner";
+import { systemClock } from "./clock.js";
+import { delay } from "#libs/ports/clock.js";
+import { Failure } from "./failure.js";
+
+export interface Step<T> {
+  /** What is said while waiting. */
+  readonly text: string;
+  /** Set when it is over. */
+  readonly done?: T;
+}
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly quiet: boolean;
+  /** What is waited for, for the line that says it took too long. */
+  readonly goal: string;
+}
+
+const everyMs = 200;
+
+/** Looks again and again until it is done, and says where it stands: on a terminal in one line that changes, else a line a change. */
+export async function waitFor<T>(
+  look: () => Promise<Step<T>>,
+  { timeoutMs, quiet, goal }: WaitOptions,
+): Promise<T> {
+  const clock = systemClock;
+  const spinner =
+    process.stderr.isTTY && !quiet ? yoctoSpinner({ text: goal, stream: process.stderr }).start() : undefined;
+  const giveUpAt = clock.now().mono + timeoutMs;
+  let said = "";
+  try {
+    for (;;) {
+      const step = await look();
+      if (spinner !== undefined) spinner.text = step.text;
+      else if (!quiet && step.text !== said) process.stderr.write(`${step.text}\n`);
+      said = step.text;
+      if (step.done !== undefined) return step.done;
+      if (clock.now().mono >= giveUpAt)
+        throw new Failure(
+          "timeout",
+          `${goal}: not yet after ${timeoutMs / 1000} s; it goes on. Last: ${said}`,
+        );
+      await delay(clock, everyMs);
+    }
+  } finally {
+    spinner?.stop();
+  }
+}
