@@ -14,8 +14,11 @@ export interface Scheduler {
   place(at: Instant, offers: readonly Offer[], ids: TaskIds): readonly Launch[];
   /** Tasks that shall end. Asked after every event; naming one again is free, the SDK sees it through. */
   kills(at: Instant): readonly KillOrder[];
-  /** A task has come (also on taking over: once for each task known), changed, or gone to a last phase. */
-  taskChanged(at: Instant, task: FrameworkTask): void;
+  /**
+   * A task has come (also on taking over: once for each task known), changed, or gone to a last phase. "hold": something has
+   * to be stored first: the update is acknowledged, and an ended task let go, only when it is `released` (service.ts).
+   */
+  taskChanged(at: Instant, task: FrameworkTask): void | "hold";
   /** Monotonic ms at which the answers above may change without an event; `never` when they do not. */
   nextDeadline(): number;
 }
@@ -43,8 +46,11 @@ export interface TaskIds {
  */
 export type TaskPhase = "launching" | TaskState | "refused" | "lost";
 
+/** A task as it is known: an immutable picture, a new one with each change. */
 export interface FrameworkTask {
   readonly spec: TaskSpec;
+  /** 1, 2, …: how often it changed in this term. */
+  readonly change: number;
   readonly agent: string;
   readonly host: string;
   readonly phase: TaskPhase;
