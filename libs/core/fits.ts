@@ -1,8 +1,8 @@
 import type { Need } from "#protocol/framework.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
-import type { Attributes, Resources } from "#protocol/resources.js";
+import type { Attributes, PortRange, Resources } from "#protocol/resources.js";
 import { constraintBroken, seenAttributes } from "./constraint.js";
-import { amountText, portCount } from "./resources.js";
+import { amountText, portCount, subtractPorts } from "./resources.js";
 
 /** What can be had on one agent: an offer, or what an agent has free. */
 export interface Place {
@@ -29,7 +29,11 @@ export function misfit(need: Need, place: Place): Misfit | undefined {
   );
 }
 
-export const fits = (need: Need, place: Place): boolean => misfit(need, place) === undefined;
+/** The same answer without words: what fails most often is looked at first, and nothing is written down. */
+export const fits = (need: Need, place: Place): boolean =>
+  resourcesFit(need, place.resources) &&
+  executorMisfit(need, place) === undefined &&
+  constraintMisfit(need, place) === undefined;
 
 function executorMisfit({ executor, jdk }: Need, place: Place): Misfit | undefined {
   if (executor === undefined) return undefined;
@@ -58,20 +62,25 @@ function constraintMisfit({ constraints }: Need, place: Place): Misfit | undefin
   return undefined;
 }
 
+function resourcesFit({ resources: asked, portCount: portsAsked = 0 }: Need, free: Resources): boolean {
+  for (const name in asked.scalars) if (asked.scalars[name]! > (free.scalars[name] ?? 0)) return false;
+  return (
+    (portsAsked === 0 || portsAsked <= portCount(free.ports)) &&
+    (asked.ports.length === 0 || subtractPorts(asked.ports, free.ports).length === 0)
+  );
+}
+
 const leading = ["cpus", "mem", "disk"];
 
-export function resourcesMisfit(
-  { resources: asked, portCount: portsAsked }: Need,
-  free: Resources,
-): Misfit | undefined {
-  const names = [
-    ...leading,
-    ...Object.keys(asked.scalars)
-      .filter((name) => !leading.includes(name))
-      .toSorted(),
-  ];
-  for (const name of names) {
-    const wanted = asked.scalars[name] ?? 0;
+/** Undefined exactly when `resourcesFit`; else the first reason in words. */
+export function resourcesMisfit(need: Need, free: Resources): Misfit | undefined {
+  if (resourcesFit(need, free)) return undefined;
+  const { scalars, ports } = need.resources;
+  const others = Object.keys(scalars)
+    .filter((name) => !leading.includes(name))
+    .toSorted();
+  for (const name of [...leading, ...others]) {
+    const wanted = scalars[name] ?? 0;
     const have = free.scalars[name] ?? 0;
     if (wanted > have)
       return {
@@ -79,7 +88,10 @@ export function resourcesMisfit(
         text: `${name}: ${amountText(name, wanted)} asked, ${amountText(name, have)} free`,
       };
   }
-  const ports = portsAsked ?? 0;
-  const portsFree = ports > 0 ? portCount(free.ports) : 0;
-  return ports > portsFree ? { kind: "ports", text: `ports: ${ports} asked, ${portsFree} free` } : undefined;
+  const missing = subtractPorts(ports, free.ports);
+  if (missing.length > 0) return { kind: "ports", text: `ports: ${rangesText(missing)} asked, not free` };
+  return { kind: "ports", text: `ports: ${need.portCount ?? 0} asked, ${portCount(free.ports)} free` };
 }
+
+const rangesText = (ports: readonly PortRange[]): string =>
+  ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(" ");
