@@ -2,7 +2,7 @@
 
 /** Consul left the distributions after these suites; their packages still run on later ones. */
 const LAST_SUITE_WITH_CONSUL = { debian: "bullseye", ubuntu: "jammy" };
-const FREE_COMPONENTS = ["main", "universe"];
+const FREE_COMPONENTS = new Set(["main", "universe"]);
 
 /**
  * One source: where, which suites, which components, and its options under their names in .sources files.
@@ -15,7 +15,9 @@ const FREE_COMPONENTS = ["main", "universe"];
  * @returns {Source[]}
  */
 export function parseSources(text, notation) {
-  return notation === "list" ? text.split("\n").flatMap(parseLine) : text.split(/\n[ \t]*\n/).flatMap(parseParagraph);
+  return notation === "list"
+    ? text.split("\n").flatMap(parseLine)
+    : text.split(/\n[ \t]*\n/).flatMap(parseParagraph);
 }
 
 /** deb [option=value …] uri suite component… */
@@ -29,7 +31,9 @@ function parseLine(line) {
 function lineOptions(text) {
   const pairs = words(text).flatMap((pair) => {
     const at = pair.search(/[-+]?=/);
-    return at <= 0 ? [] : [[fieldName(pair.slice(0, at)), pair.slice(pair.indexOf("=") + 1).replaceAll(",", " ")]];
+    return at <= 0
+      ? []
+      : [[fieldName(pair.slice(0, at)), pair.slice(pair.indexOf("=") + 1).replaceAll(",", " ")]];
   });
   return Object.fromEntries(pairs);
 }
@@ -62,7 +66,8 @@ function parseParagraph(paragraph) {
     }
   }
   const { Types = "", Uris = "", Suites = "", Components = "", Enabled = "yes", ...options } = fields;
-  const isOff = /^(no|false|0|off)$/i.test(Enabled) || !words(Types).includes("deb") || words(Uris).length === 0;
+  const isOff =
+    /^(no|false|0|off)$/i.test(Enabled) || !words(Types).includes("deb") || words(Uris).length === 0;
   return isOff ? [] : [{ uris: words(Uris), suites: words(Suites), components: words(Components), options }];
 }
 
@@ -72,10 +77,16 @@ function parseParagraph(paragraph) {
  */
 export function ownSources(sources, codename) {
   const own = sources.flatMap((source) => {
-    const suites = source.suites.filter((suite) => suite === codename || /^-(updates|security)$/.test(suite.slice(codename.length)) && suite.startsWith(codename));
+    const suites = source.suites.filter(
+      (suite) =>
+        suite === codename ||
+        (/^-(updates|security)$/.test(suite.slice(codename.length)) && suite.startsWith(codename)),
+    );
     return narrowed(source, suites);
   });
-  return own.length > 0 ? own : sources.filter((source) => !source.uris.some((uri) => uri.startsWith("cdrom:")));
+  return own.length > 0
+    ? own
+    : sources.filter((source) => !source.uris.some((uri) => uri.startsWith("cdrom:")));
 }
 
 /** The older suite that still has Consul, from the same hosts and checked with the same keys. */
@@ -87,16 +98,23 @@ export function olderSources(sources, { codename, family }) {
 }
 
 function narrowed(source, suites) {
-  const components = source.components.filter((component) => FREE_COMPONENTS.includes(component));
+  const components = source.components.filter((component) => FREE_COMPONENTS.has(component));
   const uris = source.uris.filter((uri) => !uri.startsWith("cdrom:"));
-  return suites.length === 0 || components.length === 0 || uris.length === 0 ? [] : [{ ...source, uris, suites, components }];
+  return suites.length === 0 || components.length === 0 || uris.length === 0
+    ? []
+    : [{ ...source, uris, suites, components }];
 }
 
 /** As a .sources file. */
 export function formatSources(sources) {
   return sources
     .map(({ uris, suites, components, options }) => {
-      const head = { Types: "deb", URIs: uris.join(" "), Suites: suites.join(" "), Components: components.join(" ") };
+      const head = {
+        Types: "deb",
+        URIs: uris.join(" "),
+        Suites: suites.join(" "),
+        Components: components.join(" "),
+      };
       return Object.entries({ ...head, ...options })
         .filter(([, value]) => value !== "")
         .map(([name, value]) => `${name}:${value.startsWith("\n") ? "" : " "}${value}\n`)
@@ -110,9 +128,13 @@ export function parseOsRelease(text) {
   const fields = Object.fromEntries(
     [...text.matchAll(/^([A-Z_]+)=["']?([^"'\n]*)["']?$/gm)].map(([, name, value]) => [name, value]),
   );
-  const kin = [fields.ID, ...words(fields.ID_LIKE ?? "")];
-  const family = ["ubuntu", "debian"].find((name) => kin.includes(name));
-  return { family, codename: fields.UBUNTU_CODENAME ?? fields.VERSION_CODENAME ?? "", name: fields.PRETTY_NAME ?? "this system" };
+  const kin = new Set([fields.ID, ...words(fields.ID_LIKE ?? "")]);
+  const family = ["ubuntu", "debian"].find((name) => kin.has(name));
+  return {
+    family,
+    codename: fields.UBUNTU_CODENAME ?? fields.VERSION_CODENAME ?? "",
+    name: fields.PRETTY_NAME ?? "this system",
+  };
 }
 
 function words(text) {

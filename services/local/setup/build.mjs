@@ -31,7 +31,8 @@ export async function ensureBuild(root) {
 async function compile(root) {
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
   const result = await run(process.execPath, [compiler, "-p", "."], { cwd: root });
-  if (result.code !== 0) throw new Error(`the build failed:\n${lastLines(result.stdout + result.stderr, 30)}`);
+  if (result.code !== 0)
+    throw new Error(`the build failed:\n${lastLines(result.stdout + result.stderr, 30)}`);
 }
 
 /** Changes whenever a source is added, removed or written: sizes and times, not contents, so that it costs milliseconds. */
@@ -61,7 +62,13 @@ function listFiles(base, dirs) {
     const entries = readEntries(join(base, dir));
     const files = entries.filter((entry) => entry.isFile()).map((entry) => `${dir}/${entry.name}`);
     const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== "node_modules");
-    return [...files, ...listFiles(base, folders.map((entry) => `${dir}/${entry.name}`))];
+    return [
+      ...files,
+      ...listFiles(
+        base,
+        folders.map((entry) => `${dir}/${entry.name}`),
+      ),
+    ];
   });
 }
 

@@ -7,9 +7,24 @@ import { lastLines, run, searchPath, which } from "./run.mjs";
 import { versionIn } from "./versions.mjs";
 
 /** Everything that an engine calls by name. */
-const PROGRAMS = ["dockerd", "docker-proxy", "containerd", "containerd-shim-runc-v2", "runc", "iptables", "ip"];
+const PROGRAMS = [
+  "dockerd",
+  "docker-proxy",
+  "containerd",
+  "containerd-shim-runc-v2",
+  "runc",
+  "iptables",
+  "ip",
+];
 const PACKAGES = ["docker.io", "iptables", "iproute2"];
-const IPTABLES_LINKS = ["iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"];
+const IPTABLES_LINKS = [
+  "iptables",
+  "iptables-save",
+  "iptables-restore",
+  "ip6tables",
+  "ip6tables-save",
+  "ip6tables-restore",
+];
 
 /**
  * @typedef {{kind: "running", socket: string, version: string}
@@ -30,8 +45,11 @@ async function findRunning() {
   const named = process.env.DOCKER_HOST ?? "";
   const usual = ["/var/run/docker.sock", join(process.env.XDG_RUNTIME_DIR ?? "/run/user", "docker.sock")];
   const sockets = named.startsWith("unix://") ? [named.slice("unix://".length)] : usual;
-  const reasons = named === "" || named.startsWith("unix://") ? [] : [`DOCKER_HOST=${named} is not a unix socket of this machine`];
-  for (const socket of [...new Set(sockets)]) {
+  const reasons =
+    named === "" || named.startsWith("unix://")
+      ? []
+      : [`DOCKER_HOST=${named} is not a unix socket of this machine`];
+  for (const socket of new Set(sockets)) {
     if (!existsSync(socket)) {
       reasons.push(`${socket} is not there`);
       continue;
@@ -76,12 +94,17 @@ async function fromPackages(shelf, packages) {
     });
     return await checked(await describe(kept.home, "packages"));
   } catch (error) {
-    return { kind: "missing", reason: `the machine's packages gave no engine (install docker.io or docker-ce): ${error.message}` };
+    return {
+      kind: "missing",
+      reason: `the machine's packages gave no engine (install docker.io or docker-ce): ${error.message}`,
+    };
   }
 }
 
 async function describe(home, from) {
-  const path = ["usr/sbin", "usr/bin", "sbin", "bin"].map((dir) => join(home, dir)).filter((dir) => existsSync(dir));
+  const path = ["usr/sbin", "usr/bin", "sbin", "bin"]
+    .map((dir) => join(home, dir))
+    .filter((dir) => existsSync(dir));
   const libraries = await libraryDirs(home);
   const extensions = libraries.map((dir) => join(dir, "xtables")).find((dir) => existsSync(dir));
   return {
@@ -98,7 +121,9 @@ async function describe(home, from) {
 /** lib/x86_64-linux-gnu and the like. */
 async function libraryDirs(home) {
   const parents = [join(home, "usr/lib"), join(home, "lib")];
-  const children = parents.map(async (parent) => (await readdir(parent).catch(() => [])).map((name) => join(parent, name)));
+  const children = parents.map(async (parent) =>
+    (await readdir(parent).catch(() => [])).map((name) => join(parent, name)),
+  );
   return (await Promise.all(children)).flat().filter((dir) => /-linux-\w+$/.test(dir));
 }
 
@@ -131,7 +156,9 @@ async function linkIptables(home) {
   const { path, env } = await describe(home, "packages");
   const works = await Promise.all(
     kinds.map(async (kind) => {
-      const said = await run(join(sbin, kind), ["iptables", "-t", "nat", "-S"], { env: engineEnv({ path, env }) });
+      const said = await run(join(sbin, kind), ["iptables", "-t", "nat", "-S"], {
+        env: engineEnv({ path, env }),
+      });
       return said.code === 0;
     }),
   );
@@ -166,6 +193,12 @@ const PT_INTERP = 3;
 async function isStatic(path) {
   const bytes = await readFile(path);
   if (bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2) return false;
-  const [start, size, count] = [Number(bytes.readBigUInt64LE(32)), bytes.readUInt16LE(54), bytes.readUInt16LE(56)];
-  return Array.from({ length: count }, (_, i) => bytes.readUInt32LE(start + i * size)).every((type) => type !== PT_INTERP);
+  const [start, size, count] = [
+    Number(bytes.readBigUInt64LE(32)),
+    bytes.readUInt16LE(54),
+    bytes.readUInt16LE(56),
+  ];
+  return Array.from({ length: count }, (_, i) => bytes.readUInt32LE(start + i * size)).every(
+    (type) => type !== PT_INTERP,
+  );
 }

@@ -102,7 +102,11 @@ async function unpack(conf, names, into) {
   await mkdir(into, { recursive: true });
   const debs = join(into, ".debs");
   await mkdir(debs);
-  await runOrThrow("apt-get", ["-c", conf, "-q", "download", ...names], { cwd: debs, limitMs: DOWNLOAD_LIMIT_MS, env: aptEnv() });
+  await runOrThrow("apt-get", ["-c", conf, "-q", "download", ...names], {
+    cwd: debs,
+    limitMs: DOWNLOAD_LIMIT_MS,
+    env: aptEnv(),
+  });
   const files = (await readdir(debs)).filter((name) => name.endsWith(".deb"));
   // One after the other: packages share directories, and dpkg-deb does not expect company.
   for (const file of files) await runOrThrow("dpkg-deb", ["-x", join(debs, file), into]);

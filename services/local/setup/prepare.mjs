@@ -15,9 +15,14 @@ import { atLeast } from "./versions.mjs";
 const NODE_NEEDED = "20.19";
 
 async function main(mode) {
-  if (!["start", "test"].includes(mode)) throw new SetupError(`usage: node prepare.mjs start|test, found ${mode ?? "nothing"}`);
+  if (!["start", "test"].includes(mode))
+    throw new SetupError(`usage: node prepare.mjs start|test, found ${mode ?? "nothing"}`);
   const tools = join(ROOT, ".tools");
-  await withLock(join(tools, ".lock"), () => prepare(mode, openShelf(tools)), (line) => say("set-up", line));
+  await withLock(
+    join(tools, ".lock"),
+    () => prepare(mode, openShelf(tools)),
+    (line) => say("set-up", line),
+  );
 }
 
 async function prepare(mode, shelf) {
@@ -27,7 +32,9 @@ async function prepare(mode, shelf) {
   await writeTools(found);
   await shelf.sweep();
   if (found.nats.kind === "missing") {
-    throw new SetupError(`no nats-server ${"≥"} 2.9 could be had; install the package nats-server, or name one with NATS_URL:\n${found.nats.reason}`);
+    throw new SetupError(
+      `no nats-server ≥ 2.9 could be had; install the package nats-server, or name one with NATS_URL:\n${found.nats.reason}`,
+    );
   }
 }
 
@@ -52,7 +59,8 @@ async function findTools(mode, shelf) {
     findBusybox(context),
     telling("jdk", describeJdks, findJdks()),
   ]);
-  if (busybox.path === undefined) say("busybox", `none, so the container demo has no image: ${busybox.reason}`);
+  if (busybox.path === undefined)
+    say("busybox", `none, so the container demo has no image: ${busybox.reason}`);
   return { nats, consul, docker, busybox, jdks };
 }
 
@@ -81,7 +89,12 @@ function describeJdks(jdks) {
 }
 
 function origin(from) {
-  const words = { PATH: "on PATH", ".tools": "fetched earlier", packages: "fetched from the machine's packages", release: "fetched from its release" };
+  const words = {
+    PATH: "on PATH",
+    ".tools": "fetched earlier",
+    packages: "fetched from the machine's packages",
+    release: "fetched from its release",
+  };
   return words[from];
 }
 
@@ -90,7 +103,9 @@ function say(name, line) {
 }
 
 if (!atLeast(process.versions.node, NODE_NEEDED)) {
-  console.error(`Emporion needs Node ${NODE_NEEDED} or newer, found ${process.versions.node} (${process.execPath})`);
+  console.error(
+    `Emporion needs Node ${NODE_NEEDED} or newer, found ${process.versions.node} (${process.execPath})`,
+  );
   process.exit(1);
 }
 main(process.argv[2]).catch((error) => {

@@ -43,7 +43,9 @@ export function lastLines(text, count = 12) {
 /** PATH and the places where servers live that a plain user's PATH leaves out. */
 export function searchPath() {
   const named = (process.env.PATH ?? "").split(delimiter).filter((dir) => dir !== "");
-  return [...new Set([...named, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"])];
+  return [
+    ...new Set([...named, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]),
+  ];
 }
 
 /** The first of the directories that holds an executable of that name, or undefined. */

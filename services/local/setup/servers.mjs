@@ -19,7 +19,8 @@ const NATS = {
     const reasons = [];
     for (const url of address.split(",").map((part) => part.trim())) {
       const answer = await probeNats(url);
-      if (answer.ok && !answer.jetstream) reasons.push(`${withoutSecret(url)} runs without JetStream (start it with -js)`);
+      if (answer.ok && !answer.jetstream)
+        reasons.push(`${withoutSecret(url)} runs without JetStream (start it with -js)`);
       else if (answer.ok) return { ok: true, version: answer.version, url: address };
       else reasons.push(`${withoutSecret(url)} ${answer.reason}`);
     }
@@ -60,7 +61,10 @@ async function findServer(spec, context) {
     if (found?.kind !== undefined) return found;
     if (found !== undefined) reasons.push(found.reason);
   }
-  return { kind: "missing", reason: reasons.map((reason) => `  - ${reason.replaceAll("\n", "\n    ")}`).join("\n") };
+  return {
+    kind: "missing",
+    reason: reasons.map((reason) => `  - ${reason.replaceAll("\n", "\n    ")}`).join("\n"),
+  };
 }
 
 /** What the user has named but does not answer is an error: quietly using another server would hide the data. */
@@ -71,7 +75,9 @@ async function fromRunning(spec, { mode }) {
   const fault = answer.ok ? tooOld(spec, answer.version) : answer.reason;
   if (fault === undefined) return { kind: "running", url: answer.url, version: answer.version };
   if (mode === "test") return { reason: `${spec.variable}: ${fault}` };
-  throw new SetupError(`${spec.variable}: ${fault}. Start or correct it, or unset ${spec.variable} to let the set-up find one`);
+  throw new SetupError(
+    `${spec.variable}: ${fault}. Start or correct it, or unset ${spec.variable} to let the set-up find one`,
+  );
 }
 
 async function fromPath(spec) {
@@ -95,7 +101,10 @@ async function fromPackages(spec, { shelf, packages }) {
     try {
       return await fetched(spec, shelf, "packages", async (draft) => {
         await (await packages()).download([spec.program], draft, { older });
-        return await which(spec.program, PROGRAM_DIRS.map((dir) => join(draft, dir)));
+        return await which(
+          spec.program,
+          PROGRAM_DIRS.map((dir) => join(draft, dir)),
+        );
       });
     } catch (error) {
       reasons.push(`packages${older ? " of an older suite" : ""}: ${error.message}`);
@@ -106,7 +115,8 @@ async function fromPackages(spec, { shelf, packages }) {
 
 async function fromRelease(spec, { shelf }) {
   const release = releaseFor(spec.name);
-  if (release === undefined) return { reason: `release: none is pinned for ${process.platform} on ${process.arch}` };
+  if (release === undefined)
+    return { reason: `release: none is pinned for ${process.platform} on ${process.arch}` };
   return await fetched(spec, shelf, "release", (draft) => fetchRelease(release, draft)).catch((error) => ({
     reason: `release: ${error.message}`,
   }));
@@ -126,13 +136,18 @@ async function fetched(spec, shelf, from, fill) {
 async function checked(spec, path, from) {
   const said = await run(path, spec.versionArgs, { limitMs: 20_000 });
   const version = versionIn(said.stdout + said.stderr);
-  if (said.code !== 0 || version === undefined) return { reason: `${from}: ${path} does not run: ${said.stderr.trim()}` };
+  if (said.code !== 0 || version === undefined)
+    return { reason: `${from}: ${path} does not run: ${said.stderr.trim()}` };
   const fault = tooOld(spec, version);
-  return fault === undefined ? { kind: "binary", path, from, version } : { reason: `${from}: ${path}: ${fault}` };
+  return fault === undefined
+    ? { kind: "binary", path, from, version }
+    : { reason: `${from}: ${path}: ${fault}` };
 }
 
 function tooOld(spec, version) {
-  return atLeast(version, spec.needs) ? undefined : `version ${spec.needs} or newer is needed, found ${version}`;
+  return atLeast(version, spec.needs)
+    ? undefined
+    : `version ${spec.needs} or newer is needed, found ${version}`;
 }
 
 export function withoutSecret(address) {

@@ -13,7 +13,10 @@ export function readTools(root = ROOT) {
   try {
     return JSON.parse(readFileSync(toolsFile(root), "utf8"));
   } catch (error) {
-    throw new Error(`${toolsFile(root)}: run npm start or npm test first, which write it (${error.message})`, { cause: error });
+    throw new Error(
+      `${toolsFile(root)}: run npm start or npm test first, which write it (${error.message})`,
+      { cause: error },
+    );
   }
 }
 
