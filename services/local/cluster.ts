@@ -1,0 +1,158 @@
+import { readFile } from "node:fs/promises";
+import { availableParallelism, totalmem } from "node:os";
+import { statfs, mkdir } from "node:fs/promises";
+import { readTools, ROOT, type Tools } from "#setup/tools.mjs";
+import type { Clock } from "#libs/ports/clock.js";
+import { HmacSealer } from "#libs/adapters/sealer.js";
+import { DataDirectory } from "./data-directory.js";
+import { EngineKeeper } from "./engine-keeper.js";
+import { freePort } from "./free-ports.js";
+import type { Options } from "./options.js";
+import * as programs from "./programs.js";
+import { type AgentShare, type HostAmounts, shareOut } from "./shares.js";
+import { StartFailure } from "./start-failure.js";
+import { Supervisor } from "./supervisor.js";
+
+/** A cluster on this machine: every part a process of its own. */
+export class LocalCluster {
+  readonly tools: Tools;
+  readonly ports: programs.Ports;
+  readonly data: DataDirectory;
+  /** Undefined: there is no Docker engine, for the reason that was said. */
+  dockerSocket: string | undefined;
+  readonly #options: Options;
+  readonly #clock: Clock;
+  readonly #say: (line: string) => void;
+  readonly #supervisor: Supervisor;
+  readonly #engine: EngineKeeper;
+
+  private constructor(parts: {
+    tools: Tools;
+    ports: programs.Ports;
+    data: DataDirectory;
+    options: Options;
+    clock: Clock;
+    say: (line: string) => void;
+  }) {
+    this.tools = parts.tools;
+    this.ports = parts.ports;
+    this.data = parts.data;
+    this.#options = parts.options;
+    this.#clock = parts.clock;
+    this.#say = parts.say;
+    this.#supervisor = new Supervisor(this.data, this.#clock, this.#say);
+    this.#engine = new EngineKeeper(this.tools, this.data.in("docker"), this.#clock, this.#say);
+  }
+
+  /** Checks all that can be checked before anything is started. @throws StartFailure */
+  static async prepare(options: Options, clock: Clock, say: (line: string) => void): Promise<LocalCluster> {
+    const tools = readTools();
+    if (tools.nats.kind === "missing")
+      throw new StartFailure(`there is no nats-server: ${tools.nats.reason}`);
+    const data = await DataDirectory.take(options.data);
+    try {
+      await new Supervisor(data, clock, say).endLeftovers(programs.programMarks);
+      const ports = await choosePorts(options, tools);
+      return new LocalCluster({ tools, ports, data, options, clock, say });
+    } catch (cause) {
+      await data.release();
+      throw cause;
+    }
+  }
+
+  /** Starts every part. They find each other in whichever order they come up. */
+  async start(): Promise<void> {
+    await this.#startDocker();
+    const { nats, consul } = this.tools;
+    if (nats.kind === "binary")
+      this.#supervisor.start(programs.natsProgram(nats.path, this.data, this.ports.nats));
+    if (consul.kind === "binary") this.#supervisor.start(programs.consulProgram(consul.path, this.ports));
+    const common = this.#common();
+    const keyFile = await this.data.clusterKeyFile();
+    this.#supervisor.start(programs.masterProgram(common, keyFile));
+    for (const share of await this.#shares())
+      this.#supervisor.start(await this.#agent(common, share, keyFile));
+    this.#supervisor.start(programs.appsProgram(common));
+    this.#supervisor.start(programs.jobsProgram(common));
+    this.#supervisor.start(programs.gatewayProgram(common, this.ports.gateway));
+  }
+
+  /**
+   * Ends every part: first the frameworks, so that nothing is launched again; then the agents, which end their tasks unless
+   * these are to be kept; then what the others need. Apps and jobs stay in the store for the next start.
+   */
+  async stop(): Promise<void> {
+    await this.#supervisor.stop((name) => name === "apps" || name === "jobs");
+    await this.#supervisor.stop((name) => name.startsWith("agent-"));
+    await this.#supervisor.stop((name) => name === "gateway" || name === "master" || name === "consul");
+    await this.#engine.stop({ keepContainers: this.#options.keepTasks });
+    await this.#supervisor.stop(() => true);
+    await this.data.release();
+  }
+
+  get consulAddress(): string | undefined {
+    const { consul } = this.tools;
+    if (consul.kind === "missing") return undefined;
+    return consul.kind === "running" ? consul.url : `http://127.0.0.1:${this.ports.consulHttp}`;
+  }
+
+  get natsUrl(): string {
+    const { nats } = this.tools;
+    return nats.kind === "running" ? nats.url : `nats://127.0.0.1:${this.ports.nats}`;
+  }
+
+  async #startDocker(): Promise<void> {
+    if (this.tools.docker.kind === "missing") return;
+    try {
+      this.dockerSocket = await this.#engine.start();
+    } catch (cause) {
+      this.#say(`no containers: the Docker engine does not start: ${(cause as Error).message}`);
+    }
+  }
+
+  #common(): programs.Common {
+    return {
+      root: ROOT,
+      cluster: this.#options.name,
+      natsUrl: this.natsUrl,
+      consulAddress: this.consulAddress,
+    };
+  }
+
+  async #shares(): Promise<AgentShare[]> {
+    await mkdir(this.data.in("agents"), { recursive: true });
+    const disk = await statfs(this.data.path);
+    const host: HostAmounts = {
+      cpus: availableParallelism(),
+      mem: Math.floor(totalmem() / 2 ** 20),
+      disk: Math.floor((disk.bavail * disk.bsize) / 2 ** 20),
+      ports: this.#options.taskPorts,
+    };
+    return shareOut(host, this.#options.agents);
+  }
+
+  async #agent(common: programs.Common, share: AgentShare, clusterKeyFile: string) {
+    const sealer = new HmacSealer((await readFile(clusterKeyFile, "utf8")).trim());
+    return programs.agentProgram(common, this.data, {
+      share,
+      keyFile: await this.data.agentKeyFile(share.id, sealer.agentKey(share.id)),
+      dockerSocket: this.dockerSocket,
+      killOnStop: !this.#options.keepTasks,
+      taskUser: undefined,
+    });
+  }
+}
+
+async function choosePorts(options: Options, { nats, consul }: Tools): Promise<programs.Ports> {
+  const own = nats.kind === "binary";
+  const registry = consul.kind === "binary";
+  return {
+    gateway: await freePort(options.port, "the gateway", "--port"),
+    nats: own ? await freePort(options.natsPort, "nats-server", "--nats-port") : 0,
+    consulHttp: registry ? await freePort(options.consulPort, "Consul's HTTP API", "--consul-port") : 0,
+    consulDns: registry ? await freePort(options.consulDnsPort, "Consul's DNS", "--consul-dns-port") : 0,
+    consulOwn: registry ? [await anyPort(), await anyPort(), await anyPort()] : [0, 0, 0],
+  };
+}
+
+const anyPort = (): Promise<number> => freePort(0, "Consul", "--consul-port");

@@ -1,0 +1,83 @@
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { StartFailure } from "./start-failure.js";
+import { processRuns } from "./processes.js";
+
+/** The state of one cluster on this machine. One cluster at a time works with it. */
+export class DataDirectory {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes it if need be and takes it for this process. @throws StartFailure when another cluster has it */
+  static async take(path: string): Promise<DataDirectory> {
+    const data = new DataDirectory(path);
+    try {
+      for (const each of ["run", "log", "keys"]) await mkdir(join(path, each), { recursive: true });
+      // Tasks run as another user and must reach their sandboxes; the keys are for nobody else.
+      await chmod(path, 0o755);
+      await chmod(join(path, "keys"), 0o700);
+    } catch (cause) {
+      throw new StartFailure(`the data directory ${path} cannot be used: ${(cause as Error).message}`);
+    }
+    await data.#lock();
+    return data;
+  }
+
+  in(...parts: readonly string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  pidFile = (name: string): string => this.in("run", `${name}.pid`);
+  logFile = (name: string): string => this.in("log", `${name}.log`);
+
+  async release(): Promise<void> {
+    await rm(this.pidFile("local"), { force: true });
+  }
+
+  /** The secret from which the agents' keys are derived: made once, readable for its owner only. */
+  async clusterKeyFile(): Promise<string> {
+    const file = this.in("keys", "cluster.key");
+    await this.#writeOnce(file, randomBytes(32).toString("hex"));
+    return file;
+  }
+
+  async agentKeyFile(agent: string, key: string): Promise<string> {
+    const file = this.in("keys", `${agent}.key`);
+    await writeFile(file, key, { mode: 0o600 });
+    return file;
+  }
+
+  async #writeOnce(file: string, text: string): Promise<void> {
+    try {
+      await writeFile(file, text, { mode: 0o600, flag: "wx" });
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+    }
+  }
+
+  async #lock(): Promise<void> {
+    const file = this.pidFile("local");
+    for (let tries = 0; tries < 2; tries++) {
+      try {
+        const lock = await open(file, "wx");
+        await lock.writeFile(String(process.pid));
+        return await lock.close();
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+      }
+      const holder = Number(await readFile(file, "utf8").catch(() => ""));
+      if (await processRuns(holder, "services/local/main.js"))
+        throw new StartFailure(
+          `the data directory ${this.path} is in use by another cluster (process ${holder}); stop it, or name another one with --data`,
+        );
+      await rm(file, { force: true });
+    }
+    throw new StartFailure(
+      `the data directory ${this.path} is being taken by another cluster at this moment`,
+    );
+  }
+}

@@ -1,0 +1,140 @@
+import { CommanderError } from "commander";
+import { SystemClock } from "#libs/adapters/clock.js";
+import { type Clock, delay } from "#libs/ports/clock.js";
+import { LocalCluster } from "./cluster.js";
+import { demoAssets } from "./demo/assets.js";
+import { Demo } from "./demo/demo.js";
+import { GatewayClient } from "./gateway-client.js";
+import { LiveTable } from "./live-table.js";
+import { type Options, parseOptions } from "./options.js";
+import { StartFailure } from "./start-failure.js";
+
+const lookEveryMs = 200;
+/** After so long without being ready it is said what is missing; the cluster goes on. */
+const patienceMs = 170_000;
+
+const clock = new SystemClock();
+const table = new LiveTable(process.stdout);
+
+/** Runs the cluster until a signal; the exit code. */
+async function run(options: Options): Promise<number> {
+  const stopAsked = signalled();
+  const say = (line: string) => table.say(line);
+  const cluster = await LocalCluster.prepare(options, clock, say);
+  try {
+    await cluster.start();
+    say(`consul ${cluster.consulAddress ?? "none: services are listed by the cluster only"}`);
+    say(`data ${options.data}, logs in ${options.data}/log`);
+    const client = new GatewayClient(cluster.ports.gateway);
+    const until = new Deadline(clock, patienceMs);
+    void stopAsked.then(() => until.cancel());
+    await Promise.race([stopAsked, bringUp(cluster, client, options, until)]);
+    const signal = await stopAsked;
+    say(`${signal}: ending the cluster${options.keepTasks ? ", its tasks go on" : " and its tasks"}`);
+    return 0;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function bringUp(
+  cluster: LocalCluster,
+  client: GatewayClient,
+  options: Options,
+  until: Deadline,
+): Promise<void> {
+  await eventually(
+    async () => (await registered(client)) >= options.agents,
+    until,
+    () => table.say(`not all agents have registered yet; see ${options.data}/log`),
+  );
+  if (!options.empty) await showDemo(cluster, client, until);
+  if (!until.isCancelled) table.say(`ready ${client.url}`);
+}
+
+async function registered(client: GatewayClient): Promise<number> {
+  const [agents = [], frameworks = []] = await Promise.all([
+    client.get<{ state: string }[]>("/cluster/agents"),
+    client.get<{ id: string; state: string }[]>("/cluster/frameworks"),
+  ]);
+  const own = frameworks.filter(({ id, state }) => (id === "apps" || id === "jobs") && state === "connected");
+  return own.length === 2 ? agents.filter(({ state }) => state === "registered").length : 0;
+}
+
+async function showDemo(cluster: LocalCluster, client: GatewayClient, until: Deadline): Promise<void> {
+  const { tools, dockerSocket } = cluster;
+  const assets = await demoAssets({
+    tools,
+    dockerSocket,
+    outDir: cluster.data.in("demo"),
+    say: (line) => table.say(line),
+  });
+  const demo = new Demo(client, assets);
+  await eventually(
+    () => demo.deploy(),
+    until,
+    () => table.say("the cluster does not take the demo yet"),
+  );
+  const shown = async () => {
+    const rows = await demo.rows();
+    table.show(rows);
+    return rows.every(({ done }) => done);
+  };
+  await eventually(shown, until, () =>
+    table.say(
+      "the demo does not run completely yet; `npx emporion explain /demo/web` and `npx emporion app ls` say why",
+    ),
+  );
+}
+
+class Deadline {
+  readonly #clock: Clock;
+  readonly #at: number;
+
+  constructor(clock: Clock, ms: number) {
+    this.#clock = clock;
+    this.#at = clock.now().mono + ms;
+  }
+
+  isCancelled = false;
+
+  cancel(): void {
+    this.isCancelled = true;
+  }
+
+  get passed(): boolean {
+    return this.#clock.now().mono >= this.#at;
+  }
+}
+
+/** Looks until it holds or is cancelled; once the deadline has passed it says so, once, and goes on looking. */
+async function eventually(holds: () => Promise<boolean>, until: Deadline, late: () => void): Promise<void> {
+  for (let said = false; !until.isCancelled && !(await holds()); await delay(clock, lookEveryMs)) {
+    if (said || !until.passed) continue;
+    said = true;
+    late();
+  }
+}
+
+/** Kept at the first signal; a second one ends this program at once. */
+function signalled(): Promise<NodeJS.Signals> {
+  return new Promise((done) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(signal, () => {
+        done(signal);
+        process.once(signal, () => process.exit(130));
+      });
+  });
+}
+
+try {
+  process.exitCode = await run(parseOptions(process.argv.slice(2), process.cwd()));
+} catch (cause) {
+  if (cause instanceof CommanderError) process.exitCode = cause.exitCode === 0 ? 0 : 2;
+  else if (cause instanceof StartFailure) {
+    process.stderr.write(`emporion: ${cause.message}\n`);
+    process.exitCode = 1;
+  } else throw cause;
+}
+// A look that is still under way must not hold us back.
+process.exit();

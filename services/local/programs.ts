@@ -1,0 +1,125 @@
+import { join } from "node:path";
+import type { AgentShare } from "./shares.js";
+import type { DataDirectory } from "./data-directory.js";
+import type { Program } from "./supervisor.js";
+
+/** The ports that this cluster uses. */
+export interface Ports {
+  readonly gateway: number;
+  readonly nats: number;
+  readonly consulHttp: number;
+  readonly consulDns: number;
+  /** Consul's server and gossip, of no use to us, but it listens on them. */
+  readonly consulOwn: readonly [number, number, number];
+}
+
+/** What every service is told. */
+export interface Common {
+  readonly root: string;
+  readonly cluster: string;
+  readonly natsUrl: string;
+  /** Undefined: there is no Consul. */
+  readonly consulAddress: string | undefined;
+}
+
+const stopMs = 10_000;
+
+export const natsProgram = (path: string, data: DataDirectory, port: number): Program => ({
+  name: "nats",
+  command: path,
+  args: ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", data.in("nats")],
+  env: ownEnvironment(),
+  stopMs,
+});
+
+/** In memory: the registry is a projection of what agents run, and they repair it. */
+export const consulProgram = (
+  path: string,
+  { consulHttp, consulDns, consulOwn: [server, lan, wan] }: Ports,
+): Program => ({
+  name: "consul",
+  command: path,
+  args: [
+    "agent",
+    "-dev",
+    ...flags({ bind: "127.0.0.1", client: "127.0.0.1", "log-level": "warn" }),
+    ...flags({ "http-port": consulHttp, "dns-port": consulDns, "grpc-port": -1 }),
+    ...flags({ "server-port": server, "serf-lan-port": lan, "serf-wan-port": wan }),
+  ],
+  env: ownEnvironment(),
+  stopMs,
+});
+
+const flags = (values: Readonly<Record<string, string | number>>): string[] =>
+  Object.entries(values).flatMap(([name, value]) => [`-${name}`, String(value)]);
+
+export const masterProgram = (common: Common, clusterKeyFile: string): Program =>
+  service("master", common, { EMPORION_CLUSTER_KEY_FILE: clusterKeyFile });
+
+export interface AgentOptions {
+  readonly share: AgentShare;
+  readonly keyFile: string;
+  readonly dockerSocket: string | undefined;
+  readonly killOnStop: boolean;
+  /** Under which tasks run; undefined: as whoever runs the agent. */
+  readonly taskUser: string | undefined;
+}
+
+export const agentProgram = (
+  common: Common,
+  data: DataDirectory,
+  { share, keyFile, dockerSocket, killOnStop, taskUser }: AgentOptions,
+): Program => ({
+  ...service("agent", common, {
+    EMPORION_AGENT_ID: share.id,
+    EMPORION_AGENT_HOST: "127.0.0.1",
+    EMPORION_AGENT_WORK_DIR: data.in("agents", share.id),
+    EMPORION_AGENT_KEY_FILE: keyFile,
+    EMPORION_AGENT_CPUS: String(share.cpus),
+    EMPORION_AGENT_MEM: String(share.mem),
+    EMPORION_AGENT_DISK: String(share.disk),
+    EMPORION_AGENT_PORTS: share.ports.join("-"),
+    EMPORION_AGENT_ATTRIBUTES: `rack:${share.rack}`,
+    EMPORION_AGENT_KILL_ON_STOP: String(killOnStop),
+    ...(taskUser !== undefined && { EMPORION_AGENT_DEFAULT_USER: taskUser }),
+    ...(dockerSocket === undefined ? { EMPORION_DOCKER: "off" } : { DOCKER_HOST: `unix://${dockerSocket}` }),
+  }),
+  name: share.id,
+  stopMs: 30_000,
+});
+
+export const appsProgram = (common: Common): Program => service("apps", common, {});
+export const jobsProgram = (common: Common): Program => service("jobs", common, {});
+export const gatewayProgram = (common: Common, port: number): Program =>
+  service("gateway", common, { EMPORION_GATEWAY_HOST: "127.0.0.1", EMPORION_GATEWAY_PORT: String(port) });
+
+/** What of a command line tells that a process is one of a cluster's own. */
+export const programMarks = ["nats-server", "consul", ".build/services/"];
+
+function service(
+  name: string,
+  { root, cluster, natsUrl, consulAddress }: Common,
+  env: Record<string, string>,
+): Program {
+  return {
+    name,
+    command: process.execPath,
+    args: ["--enable-source-maps", join(root, ".build", "services", name, "main.js")],
+    env: {
+      ...ownEnvironment(),
+      EMPORION_CLUSTER: cluster,
+      NATS_URL: natsUrl,
+      ...(consulAddress === undefined ? { EMPORION_CONSUL: "off" } : { CONSUL_HTTP_ADDR: consulAddress }),
+      ...env,
+    },
+    stopMs,
+  };
+}
+
+/** What a program needs of our environment; not all of it, for there may be secrets in it. Settings of Emporion's own are passed on. */
+function ownEnvironment(): Record<string, string> {
+  const passed = Object.entries(process.env).filter(([name]) =>
+    /^(PATH|HOME|LANG|TZ|TMPDIR|JAVA_HOME|EMPORION_[A-Z_]+)$/.test(name),
+  );
+  return Object.fromEntries(passed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}

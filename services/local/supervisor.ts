@@ -1,0 +1,126 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import type { Cancel, Clock } from "#libs/ports/clock.js";
+import { backoffMs } from "#libs/core/backoff.js";
+import type { DataDirectory } from "./data-directory.js";
+import { endProcess, processRuns } from "./processes.js";
+
+/** A program that is kept running. */
+export interface Program {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Its whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** How long it may take to end after SIGTERM. */
+  readonly stopMs: number;
+}
+
+const restartBackoff = { firstMs: 200, factor: 2, mostMs: 5000 };
+/** One that ran for so long has not failed in a row. */
+const steadyMs = 10_000;
+
+/**
+ * Keeps programs running: each in a session of its own, so that a Ctrl-C in the terminal reaches only us; with its pid in
+ * `run/<name>.pid` and its words in `log/<name>.log`; started again when it dies, later and later if it dies at once.
+ */
+export class Supervisor {
+  readonly #data: DataDirectory;
+  readonly #clock: Clock;
+  readonly #say: (line: string) => void;
+  readonly #running: Supervised[] = [];
+
+  constructor(data: DataDirectory, clock: Clock, say: (line: string) => void) {
+    this.#data = data;
+    this.#clock = clock;
+    this.#say = say;
+  }
+
+  /** Ends what an earlier cluster of this directory left when it was killed. Tasks are not among them. */
+  async endLeftovers(marks: readonly string[]): Promise<void> {
+    for (const file of await readdir(this.#data.in("run"))) {
+      const name = file.replace(/\.pid$/, "");
+      if (name === "local" || name === file) continue;
+      const pid = Number(await readFile(this.#data.pidFile(name), "utf8").catch(() => ""));
+      for (const mark of marks)
+        if (await processRuns(pid, mark)) {
+          this.#say(`${name}: ending process ${pid}, left by an earlier start`);
+          await endProcess(pid, 5000, this.#clock);
+        }
+      await rm(this.#data.pidFile(name), { force: true });
+    }
+  }
+
+  start(program: Program): void {
+    const supervised = new Supervised(program, this.#data, this.#clock, this.#say);
+    this.#running.push(supervised);
+    supervised.start();
+  }
+
+  pid(name: string): number | undefined {
+    return this.#running.find((each) => each.name === name)?.pid;
+  }
+
+  /** The named ones at once. Kept when they have ended. */
+  async stop(names: (name: string) => boolean): Promise<void> {
+    await Promise.all(this.#running.filter(({ name }) => names(name)).map((each) => each.stop()));
+  }
+}
+
+class Supervised {
+  readonly #program: Program;
+  readonly #data: DataDirectory;
+  readonly #clock: Clock;
+  readonly #say: (line: string) => void;
+  #child: ChildProcess | undefined;
+  #stopping = false;
+  #failures = 0;
+  #cancelRestart: Cancel = () => {};
+
+  constructor(program: Program, data: DataDirectory, clock: Clock, say: (line: string) => void) {
+    this.#program = program;
+    this.#data = data;
+    this.#clock = clock;
+    this.#say = say;
+  }
+
+  get name(): string {
+    return this.#program.name;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  start(): void {
+    const { name, command, args, env } = this.#program;
+    const log = openSync(this.#data.logFile(name), "a");
+    const startedAt = this.#clock.now().mono;
+    const child = spawn(command, [...args], { env: { ...env }, detached: true, stdio: ["ignore", log, log] });
+    closeSync(log);
+    this.#child = child;
+    child.once("error", (cause) => this.#ended(`cannot be started: ${cause.message}`, startedAt));
+    child.once("exit", (code, signal) => this.#ended(signal ?? `exit code ${code}`, startedAt));
+    if (child.pid !== undefined) void writeFile(this.#data.pidFile(name), String(child.pid));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#cancelRestart();
+    const pid = this.#child?.pid;
+    if (pid !== undefined) await endProcess(pid, this.#program.stopMs, this.#clock);
+    await rm(this.#data.pidFile(this.name), { force: true });
+  }
+
+  #ended(how: string, startedAt: number): void {
+    this.#child = undefined;
+    if (this.#stopping) return;
+    this.#failures = this.#clock.now().mono - startedAt >= steadyMs ? 1 : this.#failures + 1;
+    const waitMs = backoffMs(restartBackoff, this.#failures);
+    this.#say(
+      `${this.name} has ended (${how}); starting it again${waitMs > 1000 ? ` in ${waitMs / 1000} s` : ""}; its log is ${this.#data.logFile(this.name)}`,
+    );
+    this.#cancelRestart = this.#clock.after(waitMs, () => this.start());
+  }
+}
