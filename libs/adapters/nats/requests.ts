@@ -1,0 +1,74 @@
+import type { Msg, MsgHdrs } from "nats";
+import type { BusFailure } from "#libs/ports/bus.js";
+import { fail, ok, type Result } from "#protocol/result.js";
+import type { NatsLink } from "./connection.js";
+
+/** In the header of an answer that could not be sent as it was. */
+export const failureHeader = "Emporion-Failure";
+
+type Answer = Result<Msg, BusFailure>;
+
+export interface RequestsOptions {
+  /** When the connection breaks, give up at once what is under way, as `timeout`: its answers will not come. Else wait for its time. */
+  readonly giveUpWhenDisconnected: boolean;
+}
+
+/**
+ * Requests, and publishes that a stream acknowledges, with one subscription for all answers: each has its number in the last
+ * token of its reply subject. Several times as fast as the client's own with many in flight.
+ */
+export class Requests {
+  readonly #link: NatsLink;
+  readonly #replyTo: string;
+  readonly #waiting = new Map<string, (answer: Answer) => void>();
+  #count = 0;
+  #subscribed = false;
+
+  constructor(link: NatsLink, { giveUpWhenDisconnected }: RequestsOptions) {
+    this.#link = link;
+    this.#replyTo = link.inbox();
+    if (giveUpWhenDisconnected)
+      link.connection.subscribe(({ state }) => {
+        if (state === "disconnected") for (const settle of this.#waiting.values()) settle(fail("timeout"));
+      });
+  }
+
+  send(subject: string, bytes: Uint8Array, timeoutMs: number, headers?: MsgHdrs): Promise<Answer> {
+    this.#subscribe();
+    const number = (++this.#count).toString(36);
+    const reply = `${this.#replyTo}.${number}`;
+    const failure = this.#link.publish(
+      subject,
+      bytes,
+      headers === undefined ? { reply } : { reply, headers },
+    );
+    if (failure !== undefined) return Promise.resolve(fail(failure));
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => settle(fail("timeout")), timeoutMs);
+      const settle = (answer: Answer) => {
+        clearTimeout(timer);
+        this.#waiting.delete(number);
+        resolve(answer);
+      };
+      this.#waiting.set(number, settle);
+    });
+  }
+
+  #subscribe(): void {
+    if (this.#subscribed) return;
+    this.#subscribed = true;
+    const numberAt = this.#replyTo.length + 1;
+    this.#link.subscribe(`${this.#replyTo}.*`, (message) => {
+      this.#waiting.get(message.subject.slice(numberAt))?.(answerOf(message));
+    });
+  }
+}
+
+function answerOf(message: Msg): Answer {
+  if (isNoResponders(message)) return fail("no-responders");
+  if (message.headers?.get(failureHeader) === "too-large") return fail("too-large");
+  return ok(message);
+}
+
+export const isNoResponders = (message: Msg): boolean =>
+  message.data.length === 0 && message.headers?.code === 503;
