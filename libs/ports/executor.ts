@@ -42,7 +42,8 @@ export interface Executor {
   kill(task: string, force: boolean): Promise<void>;
   /**
    * After a start: looks for these tasks. `running`: it runs, its end will come by `exits`. `ended`: its exit comes by
-   * `exits` soon. `absent`: nothing of it is here: it never started, or the host was started anew since.
+   * `exits` soon (reason `host-restarted` when the host was started anew since). `absent`: nothing of it is here: it never
+   * started.
    */
   recover(tasks: readonly LaunchOrder[]): Promise<ReadonlyMap<string, "running" | "ended" | "absent">>;
   /** Every end once, also those that happened while nobody looked (after `recover`). Without end. */
@@ -51,6 +52,11 @@ export interface Executor {
   run(task: string, command: string, timeoutMs: number): Promise<Result<number, string>>;
   /** Removes what the executor still holds of an ended task (container, cgroup). Safe to repeat. */
   collect(task: string): Promise<void>;
+  /**
+   * The agent has just heard from the cluster. Tasks with `stopWhenCutOffMs` are ended when this is not called for so long,
+   * also when no agent runs. To be called at least once a second.
+   */
+  reached?(): void;
   /** Lets go of everything without ending any task. */
   close(): Promise<void>;
 }

@@ -1,0 +1,57 @@
+import type { PreparedGroup } from "./cgroups.js";
+import type { TaskRecord } from "./record.js";
+
+/** What agent and shim say to each other: one JSON text a line. */
+
+/** Raised when the words change. It is in the socket's name: a shim of another version finishes its tasks beside the new one. */
+export const shimVersion = 1;
+
+/** How to start one program. Nothing of it is interpreted before the user was changed. */
+export interface Program {
+  readonly argv: readonly string[];
+  /** All of its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly directory: string;
+  /** Unless given it runs as the shim's own user. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type ToShim =
+  | {
+      readonly type: "start";
+      readonly task: string;
+      readonly program: Program;
+      readonly prepared?: PreparedGroup;
+      readonly cutOff?: { readonly afterMs: number; readonly graceMs: number };
+    }
+  | { readonly type: "kill"; readonly task: string; readonly force: boolean }
+  /** A command beside a task, in its groups. */
+  | {
+      readonly type: "run";
+      readonly id: number;
+      readonly task: string;
+      readonly program: Program;
+      readonly timeoutMs: number;
+    }
+  /** The agent has just heard from the cluster. */
+  | { readonly type: "reached" };
+
+export type FromShim =
+  /** First of all; `tasks` are those that it runs. */
+  | { readonly type: "hello"; readonly tasks: readonly string[] }
+  | { readonly type: "started"; readonly record: TaskRecord }
+  | { readonly type: "refused"; readonly task: string; readonly code: string; readonly message: string }
+  | { readonly type: "ended"; readonly record: TaskRecord }
+  | { readonly type: "ran"; readonly id: number; readonly exitCode?: number; readonly failure?: string };
+
+/** Takes pieces as they come and hands on whole lines. */
+export function lines(handle: (line: string) => void): (piece: string) => void {
+  let rest = "";
+  return (piece) => {
+    const parts = (rest + piece).split("\n");
+    rest = parts.pop()!;
+    for (const part of parts) handle(part);
+  };
+}
