@@ -14,12 +14,24 @@ export interface HeldOffer {
   readonly sealed: SealedOffer;
 }
 
-/** What the leader says to a session. `ticket` names the message, for the answer to it. */
+/** What the leader says to a session. */
 export type LeaderWord =
   | { readonly type: "offers"; readonly offers: readonly HeldOffer[] }
   | { readonly type: "rescinded"; readonly offers: readonly string[] }
   | { readonly type: "agent-changed"; readonly agent: AgentStanding }
   | { readonly type: "superseded"; readonly by: Session };
+
+export interface LeaderSaid {
+  readonly type: "leaderSaid";
+  /** Names the message, for the answer to it. */
+  readonly ticket: number;
+  /** To which of our sessions, as `sessionText` writes it. */
+  readonly session: string;
+  readonly word: LeaderWord;
+}
+
+/** `3-17`: as in the subject of a session. */
+export const sessionText = ({ epoch, counter }: Session): string => `${epoch}-${counter}`;
 
 /** What happens to a FrameworkMachine. The runtime emits these; a service adds `woken` and `released`. */
 export type FrameworkEvent =
@@ -44,13 +56,7 @@ export type FrameworkEvent =
       readonly session: Session;
       readonly answer: Result<void, Refusal | NoAnswer>;
     }
-  | {
-      readonly type: "leaderSaid";
-      readonly ticket: number;
-      readonly session: string;
-      readonly epoch: number;
-      readonly word: LeaderWord;
-    }
+  | LeaderSaid
   | {
       readonly type: "declineAnswered";
       readonly session: Session;
@@ -73,11 +79,12 @@ export type FrameworkEvent =
   | {
       readonly type: "acceptAnswered";
       readonly launch: string;
-      readonly answer: Result<AcceptReply, NoAnswer | "too-large">;
+      readonly answer: Result<AcceptReply, Refusal | NoAnswer>;
     }
   | {
       readonly type: "killAnswered";
       readonly task: string;
+      readonly session: Session;
       readonly answer: Result<KillReply, NoAnswer>;
     }
   | {

@@ -1,0 +1,42 @@
+import type { AgentStanding } from "#protocol/framework.js";
+
+/** An agent where the framework has something. */
+export interface Agent {
+  readonly id: string;
+  /** As the leader says; `unknown` to it, or not yet heard. */
+  standing: AgentStanding["state"] | "unknown";
+  /** Monotonic ms. Defined while it is unreachable. */
+  unreachableSince: number | undefined;
+  /** In the present session it has said all that it runs of ours, or nobody can ask it. */
+  isSettled: boolean;
+  /** Number of the present or last question; answers to others do not count. */
+  round: number;
+  isAsking: boolean;
+  /** To be asked again as soon as the present answer is there. */
+  isStale: boolean;
+  /** Tasks that it must know, unless they end meanwhile. */
+  expected: readonly string[];
+  readonly seen: Set<string>;
+  failures: number;
+}
+
+export const newAgent = (id: string): Agent => ({
+  id,
+  standing: "unknown",
+  unreachableSince: undefined,
+  isSettled: false,
+  round: 0,
+  isAsking: false,
+  isStale: false,
+  expected: [],
+  seen: new Set(),
+  failures: 0,
+});
+
+/** 0 ≤ x < 1, the same for the same id: spreads out what is done for each agent now and then (FNV-1a). */
+export function spread(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < id.length; index++)
+    hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193) >>> 0;
+  return hash / 2 ** 32;
+}

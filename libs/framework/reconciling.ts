@@ -1,0 +1,310 @@
+import { type Backoff, backoffMs } from "#libs/core/backoff.js";
+import { DueTimes } from "#libs/core/due-times.js";
+import { type Instant, never } from "#libs/core/time.js";
+import type { AgentStanding } from "#protocol/framework.js";
+import type { ReconcileReply } from "#protocol/launch.js";
+import type { Session } from "#protocol/offer.js";
+import type { Result } from "#protocol/result.js";
+import type { TaskStatus } from "#protocol/task.js";
+import { type Agent, newAgent, spread } from "./agents.js";
+import type { FrameworkEffect } from "./effects.js";
+import type { NoAnswer } from "./events.js";
+
+const retry: Backoff = { firstMs: 500, factor: 2, mostMs: 15_000 };
+const periodMs = 300_000;
+const spreadMs = 60_000;
+/** How often the leader is asked about agents of which nothing is heard. */
+const askLeaderEveryMs = 1000;
+/** How often about those that it called unreachable: its word that they are back may have been lost. */
+const askUnreachableEveryMs = 30_000;
+/** Agents that are asked at a time. */
+const askingMost = 64;
+
+export interface ReconcilingOptions {
+  readonly send: (effect: FrameworkEffect) => void;
+  /** Tasks that the agent must know by now. */
+  readonly expectedOn: (agent: string) => readonly string[];
+  /** It has something of ours: it has to be asked now and then. */
+  readonly hasAny: (agent: string) => boolean;
+  readonly found: (at: Instant, agent: string, statuses: readonly TaskStatus[]) => void;
+  /** It has said all of what it has of ours: it was expected to know the `missing` ones too. */
+  readonly told: (at: Instant, agent: string, missing: readonly string[], seen: ReadonlySet<string>) => void;
+  /** Monotonic ms since when it is unreachable; undefined: it is back. */
+  readonly reached: (at: Instant, agent: string, since: number | undefined) => void;
+  readonly gone: (at: Instant, agent: string) => void;
+  /** An agent has seen a newer session of ours. */
+  readonly fenced: () => void;
+}
+
+/**
+ * What agents really run of ours.
+ *
+ * - C1 Each new session asks every agent that has, or may have, something of ours: a cut, for the agent voids the offers of
+ *   former sessions. Until each has answered in full or is unreachable, `isSettled` is false and nothing is launched.
+ * - C2 The leader answers for agents (unreachable, gone), agents for tasks; silence is no answer (R7).
+ * - C3 An agent with tasks of ours is asked every few minutes, and when updates may have been lost.
+ */
+export class Reconciling {
+  readonly #options: ReconcilingOptions;
+  readonly #agents = new Map<string, Agent>();
+  readonly #due = new DueTimes<string>();
+  readonly #doubted = new Set<string>();
+  #session: Session | undefined;
+  #unsettled = 0;
+  #asking = 0;
+  readonly #queue = new Set<Agent>();
+  #leaderAskedAt = -never;
+  #isAskingLeader = false;
+
+  constructor(options: ReconcilingOptions) {
+    this.#options = options;
+  }
+
+  get isSettled(): boolean {
+    return this.#unsettled === 0;
+  }
+
+  /** Agents that have yet to say what they run, and how many there are. */
+  get unsettled(): { readonly agents: number; readonly of: number } {
+    return { agents: this.#unsettled, of: this.#agents.size };
+  }
+
+  isUnreachable(agent: string): boolean {
+    return this.#agents.get(agent)?.unreachableSince !== undefined;
+  }
+
+  /** A new session: those that the leader names, and those where we know of tasks. */
+  begin(at: Instant, session: Session, standings: readonly AgentStanding[], known: Iterable<string>): void {
+    this.#session = session;
+    this.#isAskingLeader = false;
+    this.#queue.clear();
+    this.#asking = 0;
+    for (const id of [...known, ...standings.map(({ agent }) => agent)]) this.#agent(id);
+    this.#unsettled = this.#agents.size;
+    for (const agent of this.#agents.values()) {
+      agent.isSettled = false;
+      agent.isAsking = false;
+      agent.failures = 0;
+    }
+    for (const standing of standings) this.#stand(at, standing);
+    for (const agent of this.#agents.values()) {
+      if (agent.isSettled) continue;
+      if (agent.standing === "unreachable" || agent.standing === "unknown") this.#doubted.add(agent.id);
+      this.#want(at, agent);
+    }
+  }
+
+  /** What is under way was asked in the session that is over: answers to it do not count. */
+  closed(): void {
+    this.#session = undefined;
+    for (const agent of this.#agents.values()) this.#stop(agent);
+  }
+
+  /** The leader says that an agent was lost, is back, or is gone. */
+  standing(at: Instant, standing: AgentStanding): void {
+    if (!this.#agents.has(standing.agent) && !this.#options.hasAny(standing.agent)) return;
+    this.#stand(at, standing);
+    const agent = this.#agents.get(standing.agent);
+    if (standing.state === "registered" && agent !== undefined) this.#want(at, agent);
+  }
+
+  /** A task came to an agent: from now on it is asked now and then. */
+  watch(at: Instant, id: string): void {
+    if (this.#agents.has(id)) return;
+    const agent = this.#agent(id);
+    agent.isSettled = true;
+    this.#due.set(id, at.mono + periodMs + spread(id) * spreadMs);
+  }
+
+  /** Updates may have been lost: everybody is asked. */
+  all(at: Instant): void {
+    for (const agent of this.#agents.values())
+      if (agent.unreachableSince === undefined) this.#want(at, agent);
+  }
+
+  /** Nothing is heard of it. */
+  doubt(id: string): void {
+    this.#doubted.add(id);
+  }
+
+  due(at: Instant): void {
+    for (const id of this.#due.take(at.mono)) {
+      const agent = this.#agents.get(id);
+      if (agent === undefined) continue;
+      if (!this.#options.hasAny(id) && agent.isSettled) this.#forget(agent);
+      else if (agent.unreachableSince !== undefined) {
+        this.#doubted.add(id);
+        this.#due.set(id, at.mono + askUnreachableEveryMs);
+      } else this.#want(at, agent);
+    }
+  }
+
+  answered(at: Instant, id: string, round: number, answer: Result<ReconcileReply, NoAnswer>): void {
+    const agent = this.#agents.get(id);
+    if (agent === undefined || !agent.isAsking || agent.round !== round) return;
+    if (!answer.ok) {
+      this.#failed(at, agent);
+      this.#doubted.add(id);
+    } else if (!answer.value.ok) {
+      this.#failed(at, agent);
+      if (answer.value.error.code === "stale") this.#options.fenced();
+    } else this.#page(at, agent, answer.value.tasks, answer.value.more);
+    this.#askNext();
+  }
+
+  /** Those that were asked about and are not among the standings are unknown to the leader: they offer nothing. */
+  leaderAnswered(
+    at: Instant,
+    asked: readonly string[],
+    standings: readonly AgentStanding[] | undefined,
+  ): void {
+    this.#isAskingLeader = false;
+    if (standings === undefined) {
+      for (const id of asked) this.#doubted.add(id);
+      return;
+    }
+    for (const standing of standings) {
+      const wasUnreachable = this.isUnreachable(standing.agent);
+      const agent = this.#agents.get(standing.agent);
+      this.#stand(at, standing);
+      if (wasUnreachable && standing.state === "registered" && agent !== undefined) this.#want(at, agent);
+    }
+    const named = new Set(standings.map(({ agent }) => agent));
+    for (const agent of asked) if (!named.has(agent)) this.#stand(at, { agent, state: "unreachable" });
+  }
+
+  /** Asks the leader about those that are in doubt, not too often. */
+  act(at: Instant): void {
+    if (this.#session === undefined || this.#doubted.size === 0 || at.mono < this.#leaderDueAt()) return;
+    this.#leaderAskedAt = at.mono;
+    this.#isAskingLeader = true;
+    const agents = [...this.#doubted].slice(0, 1000);
+    for (const agent of agents) this.#doubted.delete(agent);
+    this.#options.send({ type: "askAgents", session: this.#session, agents });
+  }
+
+  nextDeadline(): number {
+    if (this.#session === undefined) return never;
+    return Math.min(this.#due.earliest(), this.#doubted.size === 0 ? never : this.#leaderDueAt());
+  }
+
+  #leaderDueAt(): number {
+    return this.#isAskingLeader ? never : this.#leaderAskedAt + askLeaderEveryMs;
+  }
+
+  #agent(id: string): Agent {
+    const known = this.#agents.get(id);
+    if (known !== undefined) return known;
+    const agent = newAgent(id);
+    this.#agents.set(id, agent);
+    return agent;
+  }
+
+  #stand(at: Instant, { agent: id, state }: AgentStanding): void {
+    const agent = this.#agents.get(id);
+    if (agent === undefined) return;
+    agent.standing = state;
+    switch (state) {
+      case "unreachable":
+        this.#unreachable(at, agent);
+        break;
+      case "gone":
+        this.#settle(agent);
+        this.#forget(agent);
+        this.#options.gone(at, id);
+        break;
+      case "registered":
+        this.#back(at, agent);
+        break;
+      case "awaited":
+        break;
+    }
+  }
+
+  #unreachable(at: Instant, agent: Agent): void {
+    this.#settle(agent);
+    this.#stop(agent);
+    this.#due.set(agent.id, at.mono + askUnreachableEveryMs);
+    if (agent.unreachableSince !== undefined) return;
+    agent.unreachableSince = at.mono;
+    this.#options.reached(at, agent.id, at.mono);
+  }
+
+  #back(at: Instant, agent: Agent): void {
+    if (agent.unreachableSince === undefined) return;
+    agent.unreachableSince = undefined;
+    agent.failures = 0;
+    this.#options.reached(at, agent.id, undefined);
+  }
+
+  /** Asks it, at once or when it is its turn. */
+  #want(at: Instant, agent: Agent): void {
+    if (agent.isAsking) agent.isStale = true;
+    else if (this.#session !== undefined) {
+      this.#due.delete(agent.id);
+      this.#queue.add(agent);
+      this.#askNext();
+    } else this.#due.set(agent.id, at.mono);
+  }
+
+  #askNext(): void {
+    for (const agent of this.#queue) {
+      if (this.#asking >= askingMost || this.#session === undefined) return;
+      this.#queue.delete(agent);
+      this.#asking++;
+      agent.isAsking = true;
+      agent.isStale = false;
+      agent.round++;
+      agent.seen.clear();
+      agent.expected = this.#options.expectedOn(agent.id);
+      const message = { session: this.#session };
+      this.#options.send({ type: "reconcile", agent: agent.id, round: agent.round, message });
+    }
+  }
+
+  #page(at: Instant, agent: Agent, statuses: readonly TaskStatus[], more: boolean): void {
+    agent.failures = 0;
+    this.#back(at, agent);
+    this.#options.found(at, agent.id, statuses);
+    for (const { spec } of statuses) agent.seen.add(spec.id);
+    const last = statuses.at(-1)?.spec.id;
+    if (more && last !== undefined && this.#session !== undefined) {
+      const message = { session: this.#session, after: last };
+      this.#options.send({ type: "reconcile", agent: agent.id, round: agent.round, message });
+      return;
+    }
+    this.#stop(agent);
+    const missing = agent.expected.filter((id) => !agent.seen.has(id));
+    this.#options.told(at, agent.id, missing, agent.seen);
+    agent.expected = [];
+    agent.seen.clear();
+    this.#settle(agent);
+    if (agent.isStale) this.#want(at, agent);
+    else this.#due.set(agent.id, at.mono + periodMs + spread(agent.id) * spreadMs);
+  }
+
+  #failed(at: Instant, agent: Agent): void {
+    this.#stop(agent);
+    this.#due.set(agent.id, at.mono + backoffMs(retry, ++agent.failures));
+  }
+
+  #stop(agent: Agent): void {
+    this.#queue.delete(agent);
+    if (!agent.isAsking) return;
+    agent.isAsking = false;
+    this.#asking--;
+  }
+
+  #settle(agent: Agent): void {
+    if (agent.isSettled) return;
+    agent.isSettled = true;
+    this.#unsettled--;
+  }
+
+  #forget(agent: Agent): void {
+    this.#stop(agent);
+    this.#agents.delete(agent.id);
+    this.#due.delete(agent.id);
+    this.#doubted.delete(agent.id);
+  }
+}
