@@ -42,6 +42,8 @@ export class Subjects {
   // --- leader → framework ---
   frameworkEvent = (framework: string, session: Session): string =>
     `${this.#root}.framework.${id(framework)}.${session.epoch}-${session.counter}.event`;
+  /** Of all sessions of the framework: it listens before it knows which one it gets. */
+  frameworkEventAll = (framework: string): string => `${this.#root}.framework.${id(framework)}.*.event`;
 
   // --- framework → agent ---
   launch = (agent: string, framework: string, verb: LaunchVerb): string =>

@@ -32,11 +32,3 @@ export const newAgent = (id: string): Agent => ({
   seen: new Set(),
   failures: 0,
 });
-
-/** 0 ≤ x < 1, the same for the same id: spreads out what is done for each agent now and then (FNV-1a). */
-export function spread(id: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < id.length; index++)
-    hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193) >>> 0;
-  return hash / 2 ** 32;
-}

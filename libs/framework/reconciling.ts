@@ -1,12 +1,13 @@
 import { type Backoff, backoffMs } from "#libs/core/backoff.js";
 import { DueTimes } from "#libs/core/due-times.js";
+import { fractionOf } from "#libs/core/hash.js";
 import { type Instant, never } from "#libs/core/time.js";
 import type { AgentStanding } from "#protocol/framework.js";
 import type { ReconcileReply } from "#protocol/launch.js";
 import type { Session } from "#protocol/offer.js";
 import type { Result } from "#protocol/result.js";
 import type { TaskStatus } from "#protocol/task.js";
-import { type Agent, newAgent, spread } from "./agents.js";
+import { type Agent, newAgent } from "./agents.js";
 import type { FrameworkEffect } from "./effects.js";
 import type { NoAnswer } from "./events.js";
 
@@ -113,7 +114,7 @@ export class Reconciling {
     if (this.#agents.has(id)) return;
     const agent = this.#agent(id);
     agent.isSettled = true;
-    this.#due.set(id, at.mono + periodMs + spread(id) * spreadMs);
+    this.#due.set(id, at.mono + periodMs + fractionOf(id) * spreadMs);
   }
 
   /** Updates may have been lost: everybody is asked. */
@@ -280,7 +281,7 @@ export class Reconciling {
     agent.seen.clear();
     this.#settle(agent);
     if (agent.isStale) this.#want(at, agent);
-    else this.#due.set(agent.id, at.mono + periodMs + spread(agent.id) * spreadMs);
+    else this.#due.set(agent.id, at.mono + periodMs + fractionOf(agent.id) * spreadMs);
   }
 
   #failed(at: Instant, agent: Agent): void {

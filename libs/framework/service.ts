@@ -48,6 +48,8 @@ import type { FrameworkSettings } from "./settings.js";
  * }
  * ```
  *
+ * `runService` (runtime.ts) stands for the lease and runs one term after the other; `serveApi` (serve.ts) brings in the calls.
+ *
  * Storing before an update is acknowledged: `taskChanged` returns "hold"; when the write is done, `handle` the event
  * `{ type: "released", tasks: [{ task, change: task.change }] }` of the FrameworkMachine. A task in a last phase is let go
  * (its launch record removed) when it is released; without "hold" at once.
@@ -135,19 +137,12 @@ export interface Answer {
   readonly reply: Result<unknown, Refusal>;
 }
 
-/** Serves an API on the bus while we lead. See `serveApi` in api.ts. */
+/** Serves an API on the bus while we lead. See `serveApi` in serve.ts. */
 export interface ServedApi {
   /** Performs an `answer`. Once a ticket; an unknown ticket is a bug. */
   answer(answer: Answer): void;
   close(): void;
 }
-
-/*
- * In run.ts:
- *   runService(ports, options, (term) => Service): () => Promise<void>      stands for the lease, runs one term after the other
- * In api.ts:
- *   serveApi(ports, calls, emit): ServedApi
- */
 
 /** What a service may ask its FrameworkMachine (machine.ts) between events. */
 export interface FrameworkViews {

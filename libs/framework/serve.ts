@@ -1,0 +1,62 @@
+import { type Codec, codec } from "#protocol/codec.js";
+import { refusal } from "#protocol/errors.js";
+import { assert } from "#libs/core/assert.js";
+import { door } from "#libs/machine/door.js";
+import type { Message } from "#libs/ports/bus.js";
+import type { Answer, ApiCalls, Called, FrameworkPorts, ServedApi } from "./service.js";
+
+/** NATS takes 1 MB unless configured otherwise. */
+const answerBytesMost = 1_000_000;
+
+/**
+ * Serves the calls on the bus: each that decodes becomes a `called` event, each that does not is refused with all its
+ * faults. Only the leader does this, so callers reach one that may decide.
+ */
+export function serveApi<Calls extends ApiCalls>(
+  { bus, clock, log, subjects }: Pick<FrameworkPorts, "bus" | "clock" | "log" | "subjects">,
+  calls: Calls,
+  emit: (event: Called<Calls>) => void,
+): ServedApi {
+  const entrance = door(log, clock);
+  const waiting = new Map<number, Message>();
+  let tickets = 0;
+
+  const come = (call: string, requests: Codec<unknown>, message: Message) => {
+    const request = entrance.decode(requests, message);
+    if (request === undefined) return;
+    const ticket = ++tickets;
+    waiting.set(ticket, message);
+    emit({ type: "called", call, request, ticket } as Called<Calls>);
+  };
+  const subscriptions = Object.entries(calls).map(([name, call]) => {
+    const requests = codec(call.request);
+    return bus
+      .messages(subjects.api(call.service, call.name))
+      .subscribe((message) => come(name, requests, message));
+  });
+
+  return {
+    answer({ ticket, reply }: Answer) {
+      const message = waiting.get(ticket);
+      assert(message !== undefined, `call ${ticket} was answered already, or never came`);
+      waiting.delete(ticket);
+      const bytes = encode(reply);
+      message.respond(bytes.length <= answerBytesMost ? bytes : tooLarge(bytes.length));
+    },
+    close() {
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      entrance.close();
+    },
+  };
+}
+
+const encode = (reply: Answer["reply"]): Uint8Array => new TextEncoder().encode(JSON.stringify(reply));
+
+const tooLarge = (bytes: number): Uint8Array =>
+  encode({
+    ok: false,
+    error: refusal(
+      "internal",
+      `the answer has ${bytes} bytes, the bus takes ${answerBytesMost}: ask for less`,
+    ),
+  });
