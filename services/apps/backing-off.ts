@@ -1,0 +1,106 @@
+import { backoffMs } from "#libs/core/backoff.js";
+import type { AppDefinition } from "#protocol/app.js";
+import type { FrameworkTask } from "#libs/framework/scheduler.js";
+import { type Instance, serves } from "./instance.js";
+
+/**
+ * How an app backs off after failures. The state belongs to one configuration of it: another one starts anew, scaling does not.
+ * - `failures` counts instances that ended too soon, in a row. The n-th delays the next launch by
+ *   min(maxLaunchDelaySeconds, backoffSeconds · backoffFactor^(n−1)).
+ * - `refusals` counts launches that agents refused, in a row. The first is free (an offer may have been lost to a race),
+ *   after that they delay as failures do.
+ */
+export interface BackingOff {
+  readonly failures: number;
+  readonly refusals: number;
+  /** Monotonic ms: nothing is launched before. */
+  readonly until: number;
+}
+
+export const notBackingOff: BackingOff = { failures: 0, refusals: 0, until: 0 };
+
+type Times = Pick<AppDefinition, "backoffSeconds" | "backoffFactor" | "maxLaunchDelaySeconds">;
+
+const delayMs = (times: Times, failures: number): number =>
+  backoffMs(
+    {
+      firstMs: times.backoffSeconds * 1000,
+      factor: times.backoffFactor,
+      mostMs: times.maxLaunchDelaySeconds * 1000,
+    },
+    failures,
+  );
+
+/**
+ * What the end of an instance says about its app:
+ * - failed: it ended by itself (with exit code 0 too: an app is not meant to end), could not start, or never became healthy;
+ * - stumbled: the same, but after it had run well for so long that this is no reason to wait, nor any earlier failure;
+ * - refused: its agent did not take it;
+ * - blameless: it was asked to end, or was lost with its agent.
+ */
+export type End = "failed" | "stumbled" | "refused" | "blameless";
+
+const ofTheHost = new Set(["never-started", "host-restarted", "cut-off", "exit-unknown", "kill-requested"]);
+
+/** Of a task in a last phase. */
+export function endOf(task: FrameworkTask, times: Times, before: BackingOff): End {
+  const { phase, latest } = task;
+  if (phase === "refused") return "refused";
+  if (phase === "lost") return "blameless";
+  const reason = latest?.reason ?? "";
+  if (phase === "killed" ? reason !== "unhealthy" : ofTheHost.has(reason)) return "blameless";
+  return ranMs(task) >= steadyMs(times, before) && reason !== "unhealthy" ? "stumbled" : "failed";
+}
+
+/**
+ * An instance that ran for so long is steady: ten seconds, or as long as the last delay was. So a crash loop whose delay has
+ * grown to five minutes needs five good minutes to be forgiven.
+ */
+const steadyMs = (times: Times, { failures }: BackingOff): number =>
+  Math.max(10_000, delayMs(times, failures));
+
+/** By its agent's clock alone, so that clocks need not agree. */
+const ranMs = ({ startedAt, latest }: FrameworkTask): number =>
+  startedAt === undefined || latest === undefined ? 0 : latest.at - startedAt;
+
+export function afterEnd(before: BackingOff, end: End, times: Times, now: number): BackingOff {
+  switch (end) {
+    case "blameless":
+      return before;
+    case "stumbled":
+      return notBackingOff;
+    case "failed": {
+      const failures = before.failures + 1;
+      return { failures, refusals: before.refusals, until: now + delayMs(times, failures) };
+    }
+    case "refused": {
+      const refusals = before.refusals + 1;
+      return {
+        ...before,
+        refusals,
+        until: Math.max(before.until, now + delayMs(times, refusals - 1)),
+      };
+    }
+  }
+}
+
+/** An instance that was launched after the last failure has run well for so long that earlier failures are forgotten. */
+export function isForgiven(
+  before: BackingOff,
+  instances: Iterable<Instance>,
+  { times, lastFailureAt, wall }: { times: Times; lastFailureAt: number; wall: number },
+): boolean {
+  if (before.failures === 0) return false;
+  const since = wall - steadyMs(times, before);
+  for (const instance of instances)
+    if (serves(instance) && instance.stagedAt > lastFailureAt && instance.stagedAt <= since) return true;
+  return false;
+}
+
+/** An instance runs: agents do take them. */
+export const afterStart = (before: BackingOff): BackingOff =>
+  before.refusals === 0 ? before : { ...before, refusals: 0 };
+
+/** On taking over: the last delay counts from now. */
+export const resumed = (failures: number, times: Times, now: number): BackingOff =>
+  failures === 0 ? notBackingOff : { failures, refusals: 0, until: now + delayMs(times, failures) };

@@ -1,0 +1,120 @@
+import type { Need } from "#protocol/framework.js";
+import type { Offer } from "#protocol/offer.js";
+import type { Attributes, Resources } from "#protocol/resources.js";
+import type { TaskSpec } from "#protocol/task.js";
+import { seenAttributes } from "#libs/core/constraint.js";
+import { fractionOf } from "#libs/core/hash.js";
+import { subtract } from "#libs/core/resources.js";
+import type { Instant } from "#libs/core/time.js";
+import type { Launch, TaskIds } from "#libs/framework/scheduler.js";
+import { Counted } from "./counting.js";
+import type { ManagedApp } from "./managed-app.js";
+import { choose, type Room, roomLacks } from "./placement.js";
+import { SeenAgents } from "./seen-agents.js";
+import { taskSpec } from "./task-spec.js";
+
+/** Turns what apps lack into needs, and offers into launches. Who waits longest is served first. */
+export class Launcher {
+  readonly #seen = new SeenAgents();
+
+  needs(apps: Iterable<ManagedApp>): Need[] {
+    const needs = new Map<string, { need: Need; count: number }>();
+    for (const { asked, shape } of byWaiting(apps)) {
+      if (asked === 0) continue;
+      const known = needs.get(shape.kind);
+      if (known === undefined) needs.set(shape.kind, { need: shape.need, count: asked });
+      else known.count += asked;
+    }
+    return bounded(Array.from(needs.values(), ({ need, count }) => ({ ...need, count })));
+  }
+
+  place(at: Instant, offers: readonly Offer[], apps: Iterable<ManagedApp>, ids: TaskIds): Launch[] {
+    const rooms = offers.map((offer) => new OpenRoom(offer));
+    for (const { offer, attributes } of rooms) this.#seen.see(offer.agent, attributes, at.mono);
+    const seen = this.#seen.attributes(at.mono);
+    for (const app of byWaiting(apps)) placeApp(app, app.launchable(at.mono), rooms, seen, ids);
+    return rooms.flatMap(({ offer, tasks }) => (tasks.length === 0 ? [] : [{ offer, tasks }]));
+  }
+}
+
+const byWaiting = (apps: Iterable<ManagedApp>): ManagedApp[] =>
+  [...apps].toSorted((a, b) => a.wantingSince! - b.wantingSince! || (a.id < b.id ? -1 : 1));
+
+const needsMost = 100;
+
+/** A message has room for so many kinds; what lies beyond is summed up in one that asks the least of each. */
+function bounded(needs: Need[]): Need[] {
+  if (needs.length <= needsMost) return needs;
+  const rest = needs.slice(needsMost - 1);
+  const names = new Set(rest.flatMap(({ resources }) => Object.keys(resources.scalars)));
+  const least = (name: string) => Math.min(...rest.map(({ resources }) => resources.scalars[name] ?? 0));
+  const scalars = Object.fromEntries(Array.from(names, (name) => [name, least(name)]));
+  return [...needs.slice(0, needsMost - 1), { resources: { scalars, ports: [] }, constraints: [] }];
+}
+
+function placeApp(
+  managed: ManagedApp,
+  count: number,
+  rooms: readonly OpenRoom[],
+  seen: readonly Attributes[],
+  ids: TaskIds,
+): void {
+  if (count === 0) return;
+  const { app, shape } = managed;
+  const { placement, instances } = app.definition;
+  const counted = new Counted({ instances, placed: placedBy(managed), seen });
+  const refusals: string[] = [];
+  let open = rooms.filter((room) => {
+    const lacks = room.isFull ? "the launch message is full" : roomLacks(room, shape);
+    if (lacks !== undefined) refusals.push(lacks);
+    return lacks === undefined;
+  });
+  for (let placed = 0; placed < count; placed++) {
+    const taskId = open.length > 0 ? ids.next(taskPrefix(managed.id)) : "";
+    const choice = choose(open, { shape, placement, counted, draw: fractionOf(taskId) });
+    const { room } = choice;
+    if (room === undefined) {
+      managed.refusals = [...refusals, ...choice.refusals];
+      return;
+    }
+    room.take(taskSpec(app, shape, { taskId, left: room.left, attributes: room.offer.attributes }));
+    counted.add(room.attributes);
+    if (room.isFull || roomLacks(room, shape) !== undefined) open = open.filter((each) => each !== room);
+  }
+  managed.refusals = [];
+}
+
+/** Those of the present configuration: see counting.ts. */
+function* placedBy({ app, instances }: ManagedApp): Iterable<Attributes> {
+  for (const { configVersion, attributes } of instances.values())
+    if (configVersion === app.configVersion) yield attributes;
+}
+
+/** `/demo/web` → `demo_web`: the task's id stays within what sandboxes and containers may be called. */
+const taskPrefix = (id: string): string => id.slice(1, 97).replaceAll("/", "_");
+
+/** An offer that is being filled. */
+class OpenRoom implements Room {
+  readonly offer: Offer;
+  readonly attributes: Attributes;
+  readonly tasks: TaskSpec[] = [];
+  left: Resources;
+  #bytes = 0;
+
+  constructor(offer: Offer) {
+    this.offer = offer;
+    this.left = offer.resources;
+    this.attributes = seenAttributes({ id: offer.agent, host: offer.host, attributes: offer.attributes });
+  }
+
+  /** One accept carries no more. */
+  get isFull(): boolean {
+    return this.tasks.length >= 200 || this.#bytes >= 60_000;
+  }
+
+  take(task: TaskSpec): void {
+    this.tasks.push(task);
+    this.left = subtract(this.left, task.resources);
+    this.#bytes += JSON.stringify(task).length;
+  }
+}

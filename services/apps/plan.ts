@@ -1,0 +1,77 @@
+import { never } from "#libs/core/time.js";
+import { givenUpAt, type Instance, isStarting, isUnreachable, serves } from "./instance.js";
+import { firstToEnd } from "./kill-order.js";
+
+/** What is wanted of one app, and the instances that there are. */
+export interface Situation {
+  /** 0 when it is being deleted. */
+  readonly wanted: number;
+  readonly isDeleted: boolean;
+  readonly configVersion: string;
+  readonly replaceAfterMs: number;
+  /** Attributes over which the rest stays spread when some end: those of GROUP_BY. */
+  readonly groups: readonly string[];
+  readonly instances: readonly Instance[];
+}
+
+export interface Plan {
+  /** How many to launch of the present configuration, as soon as nothing else hinders it. */
+  readonly launch: number;
+  /** Which shall end. What is asked to end once is never taken back. */
+  readonly kill: readonly Instance[];
+  /** As many as wanted serve, and nothing else is there. */
+  readonly settled: boolean;
+  /** Instances of an older configuration that wait for a successor to serve. */
+  readonly waitingForSuccessor: number;
+  /** Monotonic ms at which the plan may change without an event. */
+  readonly nextAt: number;
+}
+
+/**
+ * Brings an app to what is wanted of it, with Marathon's default upgrade strategy (minimumHealthCapacity 1,
+ * maximumOverCapacity 1). With `wanted` = n:
+ *
+ * ```
+ *  present = not ending, not given up        current = present of this configuration     old = the other present ones
+ *
+ *  launch  = min(n − current, 2n − present − ending)      never more than 2n take room
+ *  keepOld = n − serving current                          one old goes for each new one that serves
+ *  kill    = current beyond n  +  old that do not run yet  +  old beyond keepOld, those that serve least first
+ * ```
+ *
+ * So while a change goes on, as many serve as before up to n. An instance on an unreachable agent is given up after
+ * `replaceAfterMs`: it counts no more, so another one is launched; when its agent returns it counts again, and one of them
+ * is surplus.
+ */
+export function planFor(situation: Situation, now: number): Plan {
+  const { wanted, isDeleted, configVersion, replaceAfterMs, groups, instances } = situation;
+  if (isDeleted) return { ...nothing, kill: instances.filter(({ isEnding }) => !isEnding) };
+
+  const counted = instances.filter((instance) => givenUpAt(instance, replaceAfterMs) > now);
+  const present = counted.filter(({ isEnding }) => !isEnding);
+  const current = present.filter((instance) => instance.configVersion === configVersion);
+  const old = present.filter((instance) => instance.configVersion !== configVersion);
+  const serving = current.filter(serves).length;
+
+  const keepOld = Math.max(0, wanted - serving);
+  const neverServed = old.filter((instance) => isKnownToStart(instance));
+  const served = old.filter((instance) => !neverServed.includes(instance));
+  const kill = [
+    ...firstToEnd(current, current.length - wanted, groups),
+    ...neverServed,
+    ...firstToEnd(served, served.length - keepOld, groups),
+  ];
+  return {
+    launch: Math.max(0, Math.min(wanted - current.length, 2 * wanted - counted.length)),
+    kill,
+    settled: serving === wanted && counted.length === wanted,
+    waitingForSuccessor: Math.min(served.length, keepOld),
+    nextAt: Math.min(never, ...counted.map((instance) => givenUpAt(instance, replaceAfterMs))),
+  };
+}
+
+/** Its agent says so: of what is launching (or was, when we took over) nothing is known yet. */
+const isKnownToStart = (instance: Instance): boolean =>
+  isStarting(instance) && instance.phase !== "launching" && !isUnreachable(instance);
+
+const nothing: Plan = { launch: 0, kill: [], settled: false, waitingForSuccessor: 0, nextAt: never };

@@ -1,0 +1,121 @@
+import type { Demand } from "#protocol/api.js";
+import type { AppTask, AppView } from "#protocol/app.js";
+import { tally } from "#libs/core/tally.js";
+import type { Instant } from "#libs/core/time.js";
+import { type Instance, isStarting, isUnreachable } from "./instance.js";
+import type { ManagedApp } from "./managed-app.js";
+import { countText, secondsText } from "./words.js";
+
+export function appView(managed: ManagedApp, at: Instant): AppView {
+  const { app, deployment, lastFailure, backingOff } = managed;
+  const instances = [...managed.instances.values()].toSorted(byStaging);
+  const count = (counts: (instance: Instance) => boolean) => instances.filter(counts).length;
+  return {
+    app,
+    tasks: instances.map(taskView),
+    staged: count(isStarting),
+    running: count(({ phase }) => phase === "running"),
+    healthy: count(({ healthy }) => healthy === true),
+    unhealthy: count(({ healthy }) => healthy === false),
+    settled: managed.isSettled && deployment === undefined,
+    backoffMs: Math.ceil(Math.max(0, backingOff.until - at.mono)),
+    ...(deployment !== undefined && { deployment: deployment.id }),
+    ...(lastFailure !== undefined && { lastFailure }),
+  };
+}
+
+const byStaging = (a: Instance, b: Instance): number => a.stagedAt - b.stagedAt || (a.id < b.id ? -1 : 1);
+
+const taskView = (instance: Instance): AppTask => ({
+  id: instance.id,
+  agent: instance.agent,
+  host: instance.host,
+  ports: [...instance.ports],
+  state: isUnreachable(instance) ? "unreachable" : instance.phase,
+  version: instance.version,
+  stagedAt: instance.stagedAt,
+  ...(instance.healthy !== undefined && { healthy: instance.healthy }),
+  ...(instance.startedAt !== undefined && { startedAt: instance.startedAt }),
+  ...(instance.message !== undefined && { message: instance.message }),
+});
+
+/** What the app asks of agents, and why it waits for other reasons than agents. `framework`: why nothing can be launched at all. */
+export function demandOf(
+  managed: ManagedApp,
+  facts: { readonly at: Instant; readonly framework: string; readonly hindered: readonly string[] },
+): Demand {
+  const running = [...managed.instances.values()].filter(({ phase }) => phase === "running").length;
+  return {
+    about: managed.id,
+    framework: facts.framework,
+    need: managed.shape.need,
+    waiting: managed.isSettled ? [] : [...waitingReasons(managed, facts.at), ...facts.hindered],
+    wanted: managed.wanted,
+    running,
+  };
+}
+
+function waitingReasons(managed: ManagedApp, at: Instant): string[] {
+  const { app, plan, refusals } = managed;
+  const instances = [...managed.instances.values()];
+  const reasons: string[] = [];
+  const ending = instances.filter(({ isEnding }) => isEnding).length;
+  if (managed.isDeleted) return [`it is being deleted: ${countText(ending, "task")} still end`];
+  if (plan === undefined) return ["it has not been planned yet"];
+  const backingOff = plan.launch > 0 ? backingOffText(managed, at) : undefined;
+  if (backingOff !== undefined) reasons.push(backingOff);
+  if (plan.waitingForSuccessor > 0)
+    reasons.push(
+      `${countText(plan.waitingForSuccessor, "instance")} of an older version wait for their successors to ` +
+        (app.definition.healthChecks.length > 0 ? "become healthy" : "run"),
+    );
+  const current = instances.filter((each) => each.configVersion === app.configVersion && !each.isEnding);
+  const heldBack = managed.wanted - current.length - plan.launch;
+  if (heldBack > 0)
+    reasons.push(
+      `${countText(heldBack, "instance")} wait until others have ended (${ending} are ending): ` +
+        `no more than ${2 * managed.wanted} may take room at once`,
+    );
+  const starting = current.filter(isStarting).length;
+  if (starting > 0)
+    reasons.push(`${countText(starting, "instance")} ${starting === 1 ? "is" : "are"} starting`);
+  const unhealthy = current.filter(({ healthy }) => healthy === false).length;
+  if (unhealthy > 0)
+    reasons.push(`${countText(unhealthy, "instance")} ${unhealthy === 1 ? "is" : "are"} unhealthy`);
+  const unchecked = current.filter(
+    ({ phase, isChecked, healthy }) => phase === "running" && isChecked && healthy === undefined,
+  ).length;
+  if (unchecked > 0) reasons.push(`the health of ${countText(unchecked, "instance")} is not known yet`);
+  const unreachable = current.filter(isUnreachable).length;
+  if (unreachable > 0)
+    reasons.push(
+      `${countText(unreachable, "instance")} on unreachable agents: replaced after ${secondsText(managed.replaceAfterMs)}`,
+    );
+  if (refusals.length > 0) reasons.push(refusalsText(refusals));
+  return reasons;
+}
+
+/** `backing off for 12 s after 3 failures: last demo_web.1-4 on 10.0.0.5: exited with code 1`. */
+function backingOffText({ backingOff, lastFailure }: ManagedApp, at: Instant): string | undefined {
+  const leftMs = backingOff.until - at.mono;
+  if (leftMs <= 0) return undefined;
+  const { failures, refusals } = backingOff;
+  const after = [
+    failures > 0 ? countText(failures, "failure") : [],
+    refusals > 0 ? countText(refusals, "refusal") : [],
+  ].flat();
+  const last =
+    lastFailure === undefined
+      ? ""
+      : `: last ${lastFailure.task} on ${lastFailure.host}: ${lastFailure.message}`;
+  return `backing off for ${secondsText(leftMs)} after ${after.join(" and ")}${last}`;
+}
+
+const refusalsMost = 5;
+
+function refusalsText(refusals: readonly string[]): string {
+  const counted = tally(refusals);
+  const shown = counted.slice(0, refusalsMost).map(({ reason, count }) => `${count} × ${reason}`);
+  const more = counted.length > refusalsMost ? ` and ${counted.length - refusalsMost} other reasons` : "";
+  return `the last offers were of no use (${countText(refusals.length, "offer")}): ${shown.join("; ")}${more}`;
+}
