@@ -1,0 +1,181 @@
+import type { AgentInfo, Use } from "#protocol/agent.js";
+import type { AgentStanding } from "#protocol/framework.js";
+import type { ExecutorInfo, Session } from "#protocol/offer.js";
+import type { Attributes, Resources } from "#protocol/resources.js";
+import type { Place } from "#libs/core/fits.js";
+import { add, none, subtract, sum } from "#libs/core/resources.js";
+import type { AgentRecord } from "./registry.js";
+
+/**
+ * registered: in this epoch. awaited: the registry knows it, it has not registered with us yet: its last known use counts.
+ * unreachable: no report for the agent time-out. gone: removed by an operator, for good.
+ */
+export type Standing = AgentStanding["state"];
+
+/** An offer that nobody has settled yet: charged in full to its framework. */
+export interface OpenOffer {
+  readonly number: number;
+  readonly agent: string;
+  readonly framework: string;
+  readonly session: Session;
+  readonly role: string;
+  readonly resources: Resources;
+  /** How many of each kind of need (by its key) it was made for. */
+  readonly units: ReadonlyMap<string, number>;
+  readonly madeAt: number;
+  state: "out" | "rescinding";
+}
+
+/** An agent as the leader knows it. As a place it has what is free: total − used − offered (R1). */
+export class Agent implements Place {
+  readonly id: string;
+  info: AgentInfo;
+  standing: Standing;
+  generation: number;
+  bootId: string;
+  /** Of the last report in this generation. */
+  sequence = 0;
+  /** Wall ms. */
+  registeredAt: number;
+  /** Monotonic ms of the last word from it; the beginning of the term before there was one. */
+  heardAt: number;
+  /** False until its first word in this epoch. */
+  heard = false;
+  use: readonly Use[];
+  used: Resources;
+  offered: Resources = none;
+  resources: Resources = none;
+  /** Open ones, lowest number first. */
+  readonly offers = new Map<number, OpenOffer>();
+  /** Numbers of offers are the agent's own in an epoch: they go on from one generation to the next. */
+  lastNumber = 0;
+  /** Whether it has registered in this epoch: what it honours of us is known to be of this generation. */
+  isOurs = false;
+  /** Monotonic ms at which its use was last written to the registry, and what was written. */
+  useSavedAt: number;
+  useSaved: string;
+  /** The last port that was offered: the next ones come after it, so that a port rests after its use. */
+  lastPort = -1;
+
+  constructor(record: AgentRecord, standing: Standing, now: number) {
+    this.id = record.info.id;
+    this.info = record.info;
+    this.standing = standing;
+    this.generation = record.generation;
+    this.bootId = record.bootId;
+    this.registeredAt = record.registeredAt;
+    this.heardAt = now;
+    this.useSavedAt = now;
+    this.use = record.use;
+    this.useSaved = JSON.stringify(record.use);
+    this.used = sum(record.use.map(({ resources }) => resources));
+    this.recount();
+  }
+
+  /** Sets it without counting anything anew. */
+  keepUse(use: readonly Use[]): void {
+    this.use = use;
+    this.used = sum(use.map(({ resources }) => resources));
+  }
+
+  get host(): string {
+    return this.info.host;
+  }
+  get attributes(): Attributes {
+    return this.info.attributes;
+  }
+  get executors(): readonly ExecutorInfo[] {
+    return this.info.executors;
+  }
+
+  /** The lowest number that is still open, or will be given next. */
+  get floor(): number {
+    for (const number of this.offers.keys()) return number;
+    return this.lastNumber + 1;
+  }
+
+  recount(): void {
+    this.offered = none;
+    for (const { resources } of this.offers.values()) this.offered = add(this.offered, resources);
+    this.resources = subtract(subtract(this.info.totals, this.used), this.offered);
+  }
+
+  has(framework: string): boolean {
+    return this.use.some((use) => use.framework === framework && use.tasks > 0);
+  }
+
+  record(): AgentRecord {
+    const standing = this.standing === "unreachable" || this.standing === "gone" ? this.standing : "known";
+    const { info, generation, bootId, registeredAt, use } = this;
+    return { info, generation, bootId, registeredAt, use: [...use], standing };
+  }
+}
+
+/** All that is known, and who was silent longest. */
+export class Agents {
+  readonly #byId = new Map<string, Agent>();
+  /** Those whose silence counts, in the order in which they were last heard. */
+  readonly #listening = new Map<string, Agent>();
+  #awaited = 0;
+  #gone = 0;
+
+  get(id: string): Agent | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Iterable<Agent> {
+    return this.#byId.values();
+  }
+
+  sorted(): Agent[] {
+    return [...this.#byId.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** How many have not registered in this epoch and have not timed out. */
+  get awaited(): number {
+    return this.#awaited;
+  }
+
+  /** Those that are not gone. */
+  get known(): number {
+    return this.#byId.size - this.#gone;
+  }
+
+  put(agent: Agent): void {
+    this.#count(this.#byId.get(agent.id)?.standing, -1);
+    this.#byId.set(agent.id, agent);
+    this.#count(agent.standing, 1);
+    this.#listen(agent);
+  }
+
+  stand(agent: Agent, standing: Standing): void {
+    this.#count(agent.standing, -1);
+    agent.standing = standing;
+    this.#count(standing, 1);
+    this.#listen(agent);
+  }
+
+  heard(agent: Agent, now: number): void {
+    agent.heardAt = now;
+    agent.heard = true;
+    this.#listen(agent);
+  }
+
+  /** Who was last heard before `time`, longest silent first. */
+  *silentSince(time: number): Iterable<Agent> {
+    for (const agent of this.#listening.values()) {
+      if (agent.heardAt > time) return;
+      yield agent;
+    }
+  }
+
+  #listen(agent: Agent): void {
+    this.#listening.delete(agent.id);
+    if (agent.standing === "registered" || agent.standing === "awaited") this.#listening.set(agent.id, agent);
+  }
+
+  #count(standing: Standing | undefined, by: number): void {
+    if (standing === "awaited") this.#awaited += by;
+    if (standing === "gone") this.#gone += by;
+  }
+}

@@ -1,0 +1,355 @@
+import type { Resources } from "#protocol/resources.js";
+import type { Place } from "#libs/core/fits.js";
+import { add, dominantShare, subtract } from "#libs/core/resources.js";
+import type { Want } from "./frameworks.js";
+import { Heap } from "./heap.js";
+import { clipped, hasSize, piece, timesIn, worthOffering } from "./pieces.js";
+import { Ring, type Stall } from "./ring.js";
+
+/**
+ * Who is offered what: dominant resource fairness, first between roles, then between the frameworks of a role, by
+ * progressive filling (Ghodsi et al., "Dominant Resource Fairness", NSDI 2011, algorithm 1): again and again the poorest
+ * takes one step, until nobody can take one. Share: the largest fraction of any resource of the cluster that is used or
+ * offered, divided by the weight; ties: fewer allocations, then the name.
+ *
+ * How large a step is decides between hoarding and haste:
+ * - A need with a size is met in pieces of it, so that frameworks share an agent and nobody is shown what he would have to
+ *   decline. A step is as many pieces as fit, but at most 1/32 of the framework's fair share of the cluster (error of the
+ *   shares: about 3 %), and of a counted need not more than its even spread over the agents.
+ * - A counted need is offered as often as it is wanted, and on up to `choice` more agents, so that a framework that spreads
+ *   may choose (the power of two choices, Mitzenmacher 2001); these come last, when everybody has taken his steps.
+ * - Without a size a step is all that is left of one agent: nobody knows what would be too small.
+ */
+export function allocate(market: Market): Grant[] {
+  return new Pass(market).run();
+}
+
+export interface Supply extends Place {
+  /** The last port that was offered there. */
+  readonly lastPort: number;
+}
+
+export interface Market {
+  /** Of the whole cluster. */
+  readonly total: Resources;
+  /** All agents with something free. */
+  readonly open: readonly Supply[];
+  /** Those among them that have something new: all that most claims need to look at. */
+  readonly fresh: readonly Supply[];
+  readonly roles: readonly RoleClaim[];
+  /** Whether the framework has said that it does not want this from there. */
+  blocks(framework: string, agent: string, offered: Resources): boolean;
+}
+
+export interface RoleClaim {
+  readonly name: string;
+  readonly weight: number;
+  /** Used and offered. */
+  readonly charged: Resources;
+  readonly allocations: number;
+  /** What it may still take, where it has a limit. */
+  readonly headroom?: Record<string, number>;
+  readonly claims: readonly Claim[];
+}
+
+export interface Claim {
+  readonly framework: string;
+  readonly charged: Resources;
+  readonly allocations: number;
+  readonly wants: readonly Want[];
+  /** Units that open offers hold, by the key of the want. */
+  readonly outstanding: ReadonlyMap<string, number>;
+  /** It has changed: it looks at all agents, not only at the fresh ones. */
+  readonly looksEverywhere: boolean;
+  readonly hasFilters: boolean;
+}
+
+export interface Grant {
+  readonly agent: string;
+  readonly framework: string;
+  readonly role: string;
+  readonly resources: Resources;
+  readonly units: ReadonlyMap<string, number>;
+}
+
+/** Agents beyond the count of a need that are shown for choice. */
+export const choice = 2;
+
+/** A step is at most this part of a fair share. */
+const stepsPerShare = 32;
+
+class Pass {
+  readonly #market: Market;
+  readonly #stalls = new Map<Place, Stall>();
+  readonly #everywhere = new Map<string, Ring>();
+  readonly #fresh = new Map<string, Ring>();
+  readonly #grants: GrowingGrant[] = [];
+
+  constructor(market: Market) {
+    this.#market = market;
+  }
+
+  run(): Grant[] {
+    const weights = this.#market.roles.reduce((sum, { weight }) => sum + weight, 0);
+    const roles = new Heap(
+      isPoorer,
+      this.#market.roles.map((role) => new RoleClaimant(role, this.#market.total, weights)),
+    );
+    const served: { role: RoleClaimant; claimant: Claimant }[] = [];
+    for (let role = roles.peek(); role !== undefined; role = roles.peek()) {
+      const claimant = role.claimants.peek();
+      if (claimant === undefined) {
+        roles.pop();
+      } else if (this.#serve(role, claimant)) {
+        role.claimants.settleFirst();
+        roles.settleFirst();
+      } else {
+        role.claimants.pop();
+        if (claimant.granted.size > 0) served.push({ role, claimant });
+      }
+    }
+    for (const { role, claimant } of served) this.#serveChoice(role, claimant);
+    return this.#grants;
+  }
+
+  /** One step of the poorest. False when it can take none any more. */
+  #serve(role: RoleClaimant, claimant: Claimant): boolean {
+    for (let tries = claimant.wants.length; tries > 0; tries--) {
+      const want = claimant.nextWant();
+      if (want.left > 0 && this.#step(role, claimant, want)) return true;
+      want.left = 0;
+    }
+    return false;
+  }
+
+  #serveChoice(role: RoleClaimant, claimant: Claimant): void {
+    for (const want of claimant.wants) {
+      if (!want.isCounted || want.taken === 0 || want.left > 0) continue;
+      want.left = choice;
+      while (want.left > 0 && this.#step(role, claimant, want, true));
+    }
+  }
+
+  #step(role: RoleClaimant, claimant: Claimant, want: Wanted, elsewhere = false): boolean {
+    const ring = this.#ring(claimant, want);
+    const most = elsewhere ? 1 : want.mostAtOnce(claimant, ring.size, this.#market.total);
+    let cut: Cut | undefined;
+    const stall = ring.find((stall) => {
+      const grant = claimant.granted.get(stall);
+      if (elsewhere && grant !== undefined) return false;
+      cut = cutFrom(stall, want, most, role.headroom);
+      return cut !== undefined && !this.#isBlocked(claimant, stall, grant, cut.resources);
+    });
+    if (stall === undefined || cut === undefined) return false;
+    this.#give(role, claimant, want, stall, cut);
+    return true;
+  }
+
+  #isBlocked(
+    { claim }: Claimant,
+    { place }: Stall,
+    grant: GrowingGrant | undefined,
+    offered: Resources,
+  ): boolean {
+    if (!claim.hasFilters) return false;
+    const whole = grant === undefined ? offered : add(grant.resources, offered);
+    return this.#market.blocks(claim.framework, place.id, whole);
+  }
+
+  #give(role: RoleClaimant, claimant: Claimant, want: Wanted, stall: Stall, { resources, units }: Cut): void {
+    stall.left = subtract(stall.left, resources);
+    const lastPort = resources.ports.at(-1);
+    if (lastPort !== undefined) stall.lastPort = lastPort[1];
+    want.left -= units;
+    want.taken += units;
+    let grant = claimant.granted.get(stall);
+    if (grant === undefined) {
+      const { framework } = claimant.claim;
+      const units = new Map<string, number>();
+      grant = { agent: stall.place.id, framework, role: role.name, resources, units };
+      claimant.granted.set(stall, grant);
+      this.#grants.push(grant);
+    } else grant.resources = add(grant.resources, resources);
+    grant.units.set(want.key, (grant.units.get(want.key) ?? 0) + units);
+    claimant.charge(resources, this.#market.total);
+    role.charge(resources, this.#market.total);
+  }
+
+  #ring(claimant: Claimant, want: Wanted): Ring {
+    const rings = claimant.claim.looksEverywhere ? this.#everywhere : this.#fresh;
+    let ring = rings.get(want.key);
+    if (ring === undefined) {
+      const { open, fresh } = this.#market;
+      ring = new Ring(want.need, rings === this.#everywhere ? open : fresh, this.#stallOf);
+      rings.set(want.key, ring);
+    }
+    return ring;
+  }
+
+  readonly #stallOf = (place: Place): Stall => {
+    let stall = this.#stalls.get(place);
+    if (stall === undefined) {
+      stall = { place, left: place.resources, lastPort: (place as Supply).lastPort };
+      this.#stalls.set(place, stall);
+    }
+    return stall;
+  };
+}
+
+interface GrowingGrant extends Grant {
+  resources: Resources;
+  readonly units: Map<string, number>;
+}
+
+interface Cut {
+  readonly resources: Resources;
+  readonly units: number;
+}
+
+/** A piece of at most `most` units that the limit of the role allows; undefined when there is none. */
+function cutFrom(
+  stall: Stall,
+  { need, isSized }: Wanted,
+  most: number,
+  headroom: Record<string, number> | undefined,
+): Cut | undefined {
+  if (need === undefined || !isSized) {
+    const resources = headroom === undefined ? stall.left : clipped(stall.left, headroom);
+    return worthOffering(resources) ? { resources, units: 1 } : undefined;
+  }
+  const allowed = headroom === undefined ? most : Math.min(most, timesUnder(need.resources, headroom));
+  const units = Math.min(allowed, timesIn(need, stall.left));
+  return units < 1 ? undefined : { resources: piece(need, units, stall.left, stall.lastPort), units };
+}
+
+function timesUnder({ scalars }: Resources, headroom: Record<string, number>): number {
+  let times = Number.POSITIVE_INFINITY;
+  for (const name in headroom) {
+    const amount = scalars[name] ?? 0;
+    if (amount > 0) times = Math.min(times, Math.floor(headroom[name]! / amount));
+  }
+  return times;
+}
+
+interface Ranked {
+  readonly name: string;
+  rank: number;
+  allocations: number;
+}
+
+const isPoorer = (a: Ranked, b: Ranked): boolean =>
+  a.rank !== b.rank
+    ? a.rank < b.rank
+    : a.allocations !== b.allocations
+      ? a.allocations < b.allocations
+      : a.name < b.name;
+
+/** A role within one pass. */
+class RoleClaimant implements Ranked {
+  readonly name: string;
+  readonly claimants: Heap<Claimant>;
+  readonly headroom: Record<string, number> | undefined;
+  readonly #weight: number;
+  #charged: Resources;
+  rank: number;
+  allocations: number;
+
+  constructor(role: RoleClaim, total: Resources, weights: number) {
+    this.name = role.name;
+    this.#weight = role.weight;
+    this.#charged = role.charged;
+    this.headroom = role.headroom && { ...role.headroom };
+    this.rank = dominantShare(role.charged, total) / role.weight;
+    this.allocations = role.allocations;
+    const fairShare = role.weight / weights / role.claims.length;
+    this.claimants = new Heap(
+      isPoorer,
+      role.claims.map((claim) => new Claimant(claim, total, fairShare / stepsPerShare)),
+    );
+  }
+
+  charge(resources: Resources, total: Resources): void {
+    this.#charged = withMore(this.#charged, resources);
+    this.rank = dominantShare(this.#charged, total) / this.#weight;
+    this.allocations++;
+    const headroom = this.headroom;
+    if (headroom === undefined) return;
+    for (const name in headroom)
+      headroom[name] = Math.max(0, headroom[name]! - (resources.scalars[name] ?? 0));
+  }
+}
+
+/** A framework within one pass. */
+class Claimant implements Ranked {
+  readonly claim: Claim;
+  readonly name: string;
+  readonly wants: readonly Wanted[];
+  readonly granted = new Map<Stall, GrowingGrant>();
+  /** Most of the cluster that it takes in one step. */
+  readonly stepShare: number;
+  #charged: Resources;
+  #turn = 0;
+  rank: number;
+  allocations: number;
+
+  constructor(claim: Claim, total: Resources, stepShare: number) {
+    this.claim = claim;
+    this.name = claim.framework;
+    this.stepShare = stepShare;
+    this.#charged = claim.charged;
+    this.rank = dominantShare(claim.charged, total);
+    this.allocations = claim.allocations;
+    this.wants = claim.wants.map((want) => new Wanted(want, claim.outstanding.get(want.key) ?? 0));
+  }
+
+  /** In turns, so that each kind of need is served. */
+  nextWant(): Wanted {
+    return this.wants[this.#turn++ % this.wants.length]!;
+  }
+
+  charge(resources: Resources, total: Resources): void {
+    this.#charged = withMore(this.#charged, resources);
+    this.rank = dominantShare(this.#charged, total);
+    this.allocations++;
+  }
+}
+
+class Wanted {
+  readonly key: string;
+  readonly need: Want["need"];
+  readonly isSized: boolean;
+  readonly isCounted: boolean;
+  /** Units still wanted. */
+  left: number;
+  taken = 0;
+  #mostAtOnce: number | undefined;
+
+  constructor({ key, need, count }: Want, outstanding: number) {
+    this.key = key;
+    this.need = need;
+    this.isSized = need !== undefined && hasSize(need);
+    this.isCounted = Number.isFinite(count);
+    this.left = Math.max(0, count - outstanding);
+  }
+
+  mostAtOnce({ stepShare }: Claimant, agents: number, total: Resources): number {
+    this.#mostAtOnce ??= Math.max(1, Math.min(this.#perStep(stepShare, total), this.#evenly(agents)));
+    return Math.min(this.left, this.#mostAtOnce);
+  }
+
+  #perStep(stepShare: number, total: Resources): number {
+    const share = this.need === undefined ? 0 : dominantShare(this.need.resources, total);
+    return share > 0 ? Math.floor(stepShare / share) : 1;
+  }
+
+  #evenly(agents: number): number {
+    return this.isCounted ? Math.ceil(this.left / Math.max(1, agents)) : Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Scalars only: ports are no part of a share. */
+function withMore(charged: Resources, { scalars }: Resources): Resources {
+  const sums = { ...charged.scalars };
+  for (const name in scalars) sums[name] = (sums[name] ?? 0) + scalars[name]!;
+  return { scalars: sums, ports: [] };
+}

@@ -1,0 +1,120 @@
+import { type Fault, refusal, type Refusal } from "#protocol/errors.js";
+import type { Instant } from "#libs/core/time.js";
+import type { CallOf, MasterCall } from "./calls.js";
+import type { Cluster } from "./cluster.js";
+import type { Departures } from "./departures.js";
+import type { Ask, Out } from "./events.js";
+import { explain } from "./explain.js";
+import type { News } from "./news.js";
+import { agentKey, roleKey } from "./registry.js";
+import { needFaults } from "./subscriptions.js";
+import { agentViews, frameworkViews, offerViews, roleViews } from "./views.js";
+
+/** Answers the master's API. What changes the registry is answered when it is stored. */
+export class Answers {
+  readonly #cluster: Cluster;
+  readonly #departures: Departures;
+  readonly #news: News;
+  readonly #out: Out;
+
+  constructor(cluster: Cluster, departures: Departures, news: News, out: Out) {
+    this.#cluster = cluster;
+    this.#departures = departures;
+    this.#news = news;
+    this.#out = out;
+  }
+
+  asked(at: Instant, ask: Ask, call: MasterCall): void {
+    const { epoch, master, began } = this.#cluster;
+    switch (call.name) {
+      case "agents":
+        return this.#give(ask, agentViews(at, this.#cluster));
+      case "frameworks":
+        return this.#give(ask, frameworkViews(this.#cluster));
+      case "roles":
+        return this.#give(ask, roleViews(this.#cluster));
+      case "offers":
+        return this.#give(ask, offerViews(at, this.#cluster));
+      case "leader":
+        return this.#give(ask, { epoch, master, since: began.wall });
+      case "explain": {
+        const faults = needFaults([call.request.need]).map(asDemandFault);
+        if (faults.length > 0)
+          return this.#refuse(ask, refusal("invalid", "a need that nothing can meet", faults));
+        return this.#give(ask, explain(at, this.#cluster, call.request));
+      }
+      case "setRole":
+        return this.#setRole(ask, call);
+      case "removeAgent":
+        return this.#removeAgent(at, ask, call);
+      case "removeFramework":
+        return this.#removeFramework(at, ask, call);
+    }
+  }
+
+  stored(ask: Ask, call: MasterCall): void {
+    if (call.name !== "setRole") return this.#give(ask, {});
+    const view = roleViews(this.#cluster).find(({ name }) => name === call.request.name);
+    this.#give(ask, view!);
+  }
+
+  #setRole(ask: Ask, call: CallOf<"setRole">): void {
+    const { name, weight, limit } = call.request;
+    if (limit !== undefined && limit.ports.length > 0) {
+      const faults = [{ path: "/limit/ports", expected: "none: ports have no limit", found: "ports" }];
+      return this.#refuse(ask, refusal("invalid", "a limit is made of amounts", faults));
+    }
+    const { roles, frameworks, books } = this.#cluster;
+    const record = {
+      ...roles.get(name),
+      ...(weight === undefined ? {} : { weight }),
+      ...(limit === undefined ? {} : { limit }),
+    };
+    roles.put(record);
+    for (const { id, role } of frameworks.wanting) if (role === name) books.fresh.frameworks.add(id);
+    this.#out({ type: "store", key: roleKey(name), value: record, done: { type: "callStored", ask, call } });
+  }
+
+  #removeAgent(at: Instant, ask: Ask, call: CallOf<"removeAgent">): void {
+    const { agents } = this.#cluster;
+    const agent = agents.get(call.request.agent);
+    if (agent === undefined)
+      return this.#refuse(ask, refusal("not-found", `agent ${call.request.agent} is not known`));
+    if (agent.standing === "registered" || agent.standing === "awaited")
+      return this.#refuse(
+        ask,
+        refusal(
+          "conflict",
+          `agent ${agent.id} is ${agent.standing}: only an unreachable one can be removed; stop it first`,
+        ),
+      );
+    if (agent.standing === "unreachable") {
+      agents.stand(agent, "gone");
+      this.#news.agentGone(at, agent);
+    }
+    this.#out({
+      type: "store",
+      key: agentKey(agent.id),
+      value: agent.record(),
+      done: { type: "callStored", ask, call },
+    });
+  }
+
+  #removeFramework(at: Instant, ask: Ask, call: CallOf<"removeFramework">): void {
+    const framework = this.#cluster.frameworks.get(call.request.framework);
+    if (framework === undefined)
+      return this.#refuse(ask, refusal("not-found", `framework ${call.request.framework} is not known`));
+    this.#departures.remove(at, framework, "removed by an operator");
+    this.#give(ask, {});
+  }
+
+  #give(ask: Ask, value: unknown): void {
+    this.#out({ type: "answer", ask, body: { ok: true, value } });
+  }
+
+  #refuse(ask: Ask, error: Refusal): void {
+    this.#out({ type: "answer", ask, body: { ok: false, error } });
+  }
+}
+
+const asDemandFault = (fault: Fault): Fault => ({ ...fault, path: fault.path.replace("/needs/0", "/need") });

@@ -1,0 +1,154 @@
+import type { Demand, Explanation } from "#protocol/api.js";
+import type { Need } from "#protocol/framework.js";
+import { misfit, type Misfit } from "#libs/core/fits.js";
+import { add, amountText, portCount, resourcesText } from "#libs/core/resources.js";
+import { tally } from "#libs/core/tally.js";
+import type { Instant } from "#libs/core/time.js";
+import type { Agent } from "./agents.js";
+import type { Cluster } from "./cluster.js";
+import { headroom } from "./roles.js";
+
+/**
+ * Why something is not placed (R9): what holds it back in all, then for every agent the first reason, in numbers. The
+ * same `misfit` decides as in allocation, so that the explanation is the truth.
+ */
+export function explain(at: Instant, cluster: Cluster, demand: Demand): Explanation {
+  const { about, framework, need } = demand;
+  const agents = cluster.agents.sorted().filter(({ standing }) => standing !== "gone");
+  const verdicts = agents.map((agent) => ({ agent, misfit: misfitOf(at, cluster, framework, need, agent) }));
+  const fitting = verdicts.filter((verdict) => verdict.misfit === undefined).length;
+  const waiting = [...demand.waiting, ...waitingFor(cluster, demand, agents)];
+  const reasons = tally(verdicts.flatMap((verdict) => verdict.misfit?.kind ?? []));
+  return {
+    about,
+    summary: summaryOf(demand, agents.length, fitting, reasons, waiting, verdicts),
+    waiting,
+    agents: agents.length,
+    fitting,
+    reasons: reasons.map(({ reason, count }) => ({ reason, agents: count })),
+    perAgent: verdicts.map(({ agent, misfit }) => ({ agent: agent.id, reason: misfit?.text ?? "" })),
+  };
+}
+
+function misfitOf(
+  at: Instant,
+  cluster: Cluster,
+  framework: string,
+  need: Need,
+  agent: Agent,
+): Misfit | undefined {
+  if (agent.standing === "unreachable") {
+    const seconds = Math.round((at.mono - agent.heardAt) / 1000);
+    return { kind: "unreachable", text: `unreachable: not heard for ${seconds} s` };
+  }
+  if (agent.standing === "awaited")
+    return { kind: "awaited", text: "it has not registered with the present leader yet" };
+  return misfitInTotal(need, agent) ?? misfitNow(need, agent) ?? declined(at, cluster, framework, agent);
+}
+
+/** Never, however idle the agent is. */
+function misfitInTotal(need: Need, agent: Agent): Misfit | undefined {
+  const found = misfit(need, { ...placeOf(agent), resources: agent.info.totals });
+  return found && { kind: `${found.kind}: never`, text: found.text.replace(/ free$/, " in all") };
+}
+
+/** Not now: in use, or in offers that somebody else holds. */
+function misfitNow(need: Need, agent: Agent): Misfit | undefined {
+  const found = misfit(need, agent);
+  if (found === undefined) return undefined;
+  const withOffers = misfit(need, { ...placeOf(agent), resources: add(agent.resources, agent.offered) });
+  const total = totalText(found.kind, agent);
+  if (withOffers !== undefined) return { kind: found.kind, text: `${found.text}${total}` };
+  return {
+    kind: "in offers",
+    text: `${found.text}${total}; it would fit with what is in ${agent.offers.size} open offers`,
+  };
+}
+
+function declined(at: Instant, { filters }: Cluster, framework: string, agent: Agent): Misfit | undefined {
+  const until = filters.until(framework, agent.id);
+  if (until === undefined || !filters.blocks(framework, agent.id, agent.resources)) return undefined;
+  const seconds = Math.ceil((until - at.mono) / 1000);
+  return { kind: "declined lately", text: `${framework} declined it: it is offered again in ${seconds} s` };
+}
+
+const placeOf = ({ id, host, attributes, executors }: Agent) => ({ id, host, attributes, executors });
+
+function totalText(name: string, { info: { totals } }: Agent): string {
+  if (name === "ports") return ` of ${portCount(totals.ports)}`;
+  const total = totals.scalars[name];
+  return total === undefined ? "" : ` of ${amountText(name, total)}`;
+}
+
+/** What lies not in the agents. */
+function waitingFor(cluster: Cluster, { framework: id, need }: Demand, agents: readonly Agent[]): string[] {
+  const framework = cluster.frameworks.get(id);
+  if (framework === undefined) return [`framework ${id} is not known to the leader`];
+  const reasons: string[] = [];
+  if (framework.removed) reasons.push(`framework ${id} is being removed`);
+  else if (!framework.connected) reasons.push(`framework ${id} is not connected`);
+  else if (framework.suppressed) reasons.push(`framework ${id} wants no offers at present`);
+  const limit = cluster.roles.get(framework.role).limit;
+  if (limit !== undefined) {
+    const awaited = agents.filter(({ standing }) => standing === "awaited").length;
+    if (awaited > 0)
+      reasons.push(
+        `role ${framework.role} has a limit, and ${awaited} of ${agents.length} agents have not registered yet`,
+      );
+    reasons.push(...limitReasons(cluster, framework.role, need));
+  }
+  if (agents.length === 0) reasons.push("no agent is known");
+  return [...reasons, ...tooLarge(need, agents)];
+}
+
+function limitReasons({ shares, roles }: Cluster, role: string, { resources }: Need): string[] {
+  const limit = roles.get(role).limit!;
+  const left = headroom(limit, shares.role(role).amounts);
+  return Object.keys(left)
+    .filter((name) => (resources.scalars[name] ?? 0) > left[name]!)
+    .map(
+      (name) =>
+        `role ${role} is at its limit: ${name}: ${amountText(name, resources.scalars[name]!)} asked, ` +
+        `${amountText(name, left[name]!)} left of ${amountText(name, limit.scalars[name]!)}`,
+    );
+}
+
+/** What no agent has, however idle. */
+function tooLarge({ resources, portCount: ports = 0 }: Need, agents: readonly Agent[]): string[] {
+  if (agents.length === 0) return [];
+  const reasons: string[] = [];
+  for (const [name, asked] of Object.entries(resources.scalars)) {
+    const largest = agents.toSorted((a, b) => totalOf(b, name) - totalOf(a, name))[0]!;
+    if (asked > totalOf(largest, name))
+      reasons.push(
+        `no agent has ${name} ${amountText(name, asked)}: the largest, ${largest.id}, has ${amountText(name, totalOf(largest, name))}`,
+      );
+  }
+  const most = Math.max(...agents.map(({ info }) => portCount(info.totals.ports)));
+  if (ports > most) reasons.push(`no agent has ${ports} ports: the most are ${most}`);
+  return reasons;
+}
+
+const totalOf = ({ info }: Agent, name: string): number => info.totals.scalars[name] ?? 0;
+
+function summaryOf(
+  { about, need, wanted, running }: Demand,
+  agents: number,
+  fitting: number,
+  reasons: readonly { readonly reason: string; readonly count: number }[],
+  waiting: readonly string[],
+  verdicts: readonly { readonly agent: Agent; readonly misfit: Misfit | undefined }[],
+): string {
+  const asked = resourcesText(need.resources);
+  const ports = need.portCount === undefined || need.portCount === 0 ? "" : ` and ${need.portCount} ports`;
+  const start = `${about}: ${running} of ${wanted} run; one takes ${asked}${ports}`;
+  if (running >= wanted) return `${start}; nothing is missing`;
+  const held = waiting.length > 0 ? `; waiting: ${waiting.join("; ")}` : "";
+  const fits = `; fits on ${fitting} of ${agents} agents`;
+  if (reasons.length === 0) return `${start}${fits}${held}`;
+  const counted = reasons.map(({ reason, count }) => {
+    const example = verdicts.find(({ misfit }) => misfit?.kind === reason)!.misfit!;
+    return `${count} of ${agents} agents: ${count === 1 ? example.text : `${reason} (${example.text})`}`;
+  });
+  return `${start}${fits}; ${counted.join("; ")}${held}`;
+}

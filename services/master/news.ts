@@ -1,0 +1,107 @@
+import type { ClusterEvent } from "#protocol/event.js";
+import type { Instant } from "#libs/core/time.js";
+import { resourcesText } from "#libs/core/resources.js";
+import type { Agent, Standing } from "./agents.js";
+import type { Cluster } from "./cluster.js";
+import type { Out } from "./events.js";
+import type { Framework } from "./frameworks.js";
+
+/** Says what happened: to the stream EVENTS, to the log, and to the frameworks whom it concerns. Decides nothing. */
+export class News {
+  readonly #cluster: Cluster;
+  readonly #out: Out;
+
+  constructor(cluster: Cluster, out: Out) {
+    this.#cluster = cluster;
+    this.#out = out;
+  }
+
+  leadTaken(at: Instant): void {
+    const { epoch, master, agents } = this.#cluster;
+    this.#publish(
+      at,
+      "master",
+      "lead-taken",
+      master,
+      `leads in epoch ${epoch}, ${agents.known} agents are known`,
+    );
+  }
+
+  agentRegistered(at: Instant, agent: Agent, was: Standing): void {
+    const isBack = was === "unreachable";
+    const what = `${isBack ? "is back" : "registered"} with ${resourcesText(agent.info.totals)}`;
+    this.#publish(at, "agent", isBack ? "back" : "registered", agent.id, what, {
+      generation: agent.generation,
+    });
+    if (isBack) this.#tellConcerned(agent);
+  }
+
+  agentUnreachable(at: Instant, agent: Agent, silentMs: number): void {
+    const tasks = agent.use.reduce((sum, use) => sum + use.tasks, 0);
+    const what = `has not reported for ${Math.round(silentMs / 1000)} s; ${tasks} tasks were there`;
+    this.#publish(at, "agent", "unreachable", agent.id, what);
+    this.#tellConcerned(agent);
+  }
+
+  agentGone(at: Instant, agent: Agent): void {
+    this.#publish(at, "agent", "gone", agent.id, "was removed by an operator");
+    this.#tellConcerned(agent);
+  }
+
+  agentDoubled(at: Instant, agent: Agent): void {
+    const what = `two processes run as this agent: reports of generations before ${agent.generation} keep coming; stop one of them`;
+    this.#publish(at, "agent", "doubled", agent.id, what);
+  }
+
+  lossHeldBack(at: Instant, message: string): void {
+    this.#publish(at, "master", "loss-held-back", this.#cluster.master, message);
+  }
+
+  frameworkSubscribed(at: Instant, framework: Framework): void {
+    const what = `subscribed in role ${framework.role}`;
+    this.#publish(at, "framework", "subscribed", framework.id, what, { session: framework.session });
+  }
+
+  frameworkDisconnected(at: Instant, framework: Framework, why: string): void {
+    this.#publish(at, "framework", "disconnected", framework.id, why);
+  }
+
+  frameworkRemoved(at: Instant, framework: Framework, why: string): void {
+    this.#publish(at, "framework", "removed", framework.id, why);
+  }
+
+  #tellConcerned(agent: Agent): void {
+    const { epoch, frameworks } = this.#cluster;
+    for (const id of new Set(agent.use.map(({ framework }) => framework))) {
+      const framework = frameworks.get(id);
+      if (framework?.session === undefined || !framework.connected || !agent.has(id)) continue;
+      this.#out({
+        type: "tellFramework",
+        framework: id,
+        session: framework.session,
+        event: { type: "agent-changed", epoch, agent: { agent: agent.id, state: agent.standing } },
+      });
+    }
+  }
+
+  #publish(
+    at: Instant,
+    kind: ClusterEvent["kind"],
+    type: string,
+    about: string,
+    message: string,
+    details: Record<string, unknown> = {},
+  ): void {
+    const { epoch } = this.#cluster;
+    const event: ClusterEvent = {
+      kind,
+      type,
+      about,
+      at: at.wall,
+      by: "master",
+      message,
+      details: { epoch, ...details },
+    };
+    this.#out({ type: "publishEvent", event });
+  }
+}
