@@ -44,7 +44,8 @@ const CONSUL = {
 /**
  * @typedef {{kind: "running", url: string, version: string} | {kind: "binary", path: string, from: string, version: string}
  *   | {kind: "missing", reason: string}} Server
- * @param {{shelf: object, packages: () => Promise<object>, mode: "start" | "test"}} context
+ * @param {{shelf: object, packages: () => Promise<object>, mode: "start" | "test", release?: (tool: string) => object | undefined}} context
+ *   release: which one to fetch; by default the one pinned for this machine
  * @returns {Promise<Server>}
  */
 export const findNats = (context) => findServer(NATS, context);
@@ -57,7 +58,10 @@ async function findServer(spec, context) {
   const order = context.mode === "test" ? [...programs, fromRunning] : [fromRunning, ...programs];
   const reasons = [];
   for (const look of order) {
-    const found = await look(spec, context).catch((error) => ({ reason: error.message }));
+    const found = await look(spec, context).catch((error) => {
+      if (error instanceof SetupError) throw error;
+      return { reason: error.message };
+    });
     if (found?.kind !== undefined) return found;
     if (found !== undefined) reasons.push(found.reason);
   }
@@ -113,8 +117,8 @@ async function fromPackages(spec, { shelf, packages }) {
   return { reason: reasons.join("\n") };
 }
 
-async function fromRelease(spec, { shelf }) {
-  const release = releaseFor(spec.name);
+async function fromRelease(spec, { shelf, release: pinned = releaseFor }) {
+  const release = pinned(spec.name);
   if (release === undefined)
     return { reason: `release: none is pinned for ${process.platform} on ${process.arch}` };
   return await fetched(spec, shelf, "release", (draft) => fetchRelease(release, draft)).catch((error) => ({
