@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TaskGroup } from "./group.js";
+import type { Entry, TaskGroup } from "./group.js";
 
 /** What one task may use. */
 export interface Limits {
@@ -26,8 +26,9 @@ export interface Cgroups {
   readonly version: "cgroup-v1" | "cgroup-v2";
   /** What it cannot promise, in words. */
   readonly warnings: readonly string[];
-  /** Where the shim itself lives: a group without limits. */
+  /** Directories of the group where the shim itself lives; it has no limits. */
   readonly home: readonly string[];
+  readonly entry: Entry;
   /** Makes the groups of a task. Throws what the file system throws. */
   prepare(task: string, limits: Limits): PreparedGroup;
 }
@@ -68,7 +69,9 @@ export function findCgroups(name: string, mountinfo = readMountinfo()): Cgroups 
 }
 
 export function cgroupsV1(mounts: ReadonlyMap<Controller, string>, name: string): Cgroups {
-  const parents = new Map([...mounts].map(([controller, mount]) => [controller, join(mount, "emporion", name)]));
+  const parents = new Map(
+    [...mounts].map(([controller, mount]) => [controller, join(mount, "emporion", name)]),
+  );
   for (const parent of parents.values()) mkdirSync(join(parent, "shim"), { recursive: true });
   const first = parents.get("memory") ?? [...parents.values()][0]!;
   // Without swap accounting the file is not there, and a task may swap beyond its limit.
@@ -76,9 +79,12 @@ export function cgroupsV1(mounts: ReadonlyMap<Controller, string>, name: string)
   return {
     version: "cgroup-v1",
     warnings: missing((controller) => mounts.has(controller)),
-    home: [...parents.values()].map((parent) => join(parent, "shim", "cgroup.procs")),
+    home: [...parents.values()].map((parent) => join(parent, "shim")),
+    entry: "tasks",
     prepare(task, limits) {
-      const dirs = new Map([...parents].map(([controller, parent]) => [controller, join(parent, `task-${task}`)]));
+      const dirs = new Map(
+        [...parents].map(([controller, parent]) => [controller, join(parent, `task-${task}`)]),
+      );
       const settings: Setting[] = [];
       const set = (controller: Controller, file: string, value: string) => {
         const dir = dirs.get(controller);
@@ -98,6 +104,7 @@ export function cgroupsV1(mounts: ReadonlyMap<Controller, string>, name: string)
       return {
         group: {
           dirs: all,
+          entry: "tasks",
           procs: join(all[0]!, "cgroup.procs"),
           ...(pids !== undefined && { pidsMax: join(pids, "pids.max") }),
           ...(memory !== undefined && { oomCounts: join(memory, "memory.oom_control") }),
@@ -120,7 +127,8 @@ export function cgroupsV2(mount: string, name: string): Cgroups {
   return {
     version: "cgroup-v2",
     warnings: missing((controller) => enabled.has(controller)),
-    home: [join(parent, "shim", "cgroup.procs")],
+    home: [join(parent, "shim")],
+    entry: "cgroup.procs",
     prepare(task, limits) {
       const dir = join(parent, `task-${task}`);
       mkdirSync(dir, { recursive: true });
@@ -138,6 +146,7 @@ export function cgroupsV2(mount: string, name: string): Cgroups {
       return {
         group: {
           dirs: [dir],
+          entry: "cgroup.procs",
           procs: join(dir, "cgroup.procs"),
           ...(kill && { kill: join(dir, "cgroup.kill") }),
           ...(enabled.has("pids") && { pidsMax: join(dir, "pids.max") }),
@@ -164,7 +173,9 @@ function enable(dir: string): void {
 }
 
 const missing = (has: (controller: Controller) => boolean): string[] =>
-  controllers.filter((controller) => !has(controller)).map((controller) => `no cgroup controller ${controller}: ${promises[controller]}`);
+  controllers
+    .filter((controller) => !has(controller))
+    .map((controller) => `no cgroup controller ${controller}: ${promises[controller]}`);
 
 /** 1024 a core, as Docker and Mesos have it. */
 const shares = (cpus: number): number => Math.max(2, Math.round(1024 * cpus));

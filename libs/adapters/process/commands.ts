@@ -31,7 +31,8 @@ export function checkDirectory(directory: string): Result<void, LaunchFailure> {
   }
 }
 
-const missing = (message: string): Result<string, LaunchFailure> => fail({ reason: "command-missing", message });
+const missing = (message: string): Result<string, LaunchFailure> =>
+  fail({ reason: "command-missing", message });
 
 function isFile(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;

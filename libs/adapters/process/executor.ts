@@ -8,7 +8,7 @@ import { checkDirectory, defaultPath, findCommand } from "./commands.js";
 import { taskExit } from "./exit.js";
 import type { Launcher, LaunchPlan } from "./launcher.js";
 import { limitsOf } from "./limits.js";
-import type { TaskEnd } from "./record.js";
+import type { TaskEnd } from "./records.js";
 import type { User, Users } from "./users.js";
 
 /** What to run and in which environment; the rest is the same for all processes of the host. */
@@ -77,7 +77,10 @@ export abstract class HostExecutor implements Executor {
     if (!user.ok) return user;
     const sandbox = this.options.sandbox(task);
     const program = {
-      ...this.program({ argv: ["/bin/sh", "-c", command], directory: sandbox, env: envOf(order, sandbox) }, user.value),
+      ...this.program(
+        { argv: ["/bin/sh", "-c", command], directory: sandbox, env: envOf(order, sandbox) },
+        user.value,
+      ),
       stdout: "/dev/null",
       stderr: "/dev/null",
     };
@@ -123,8 +126,11 @@ export abstract class HostExecutor implements Executor {
 
   private ended(order: LaunchOrder, end: TaskEnd): void {
     const exit = this.exitOf(order, end);
-    if (this.ends.observed) this.ends.next(exit);
-    else this.unheard.push(exit);
+    // Not before a launch that has just been kept was heard of.
+    setImmediate(() => {
+      if (this.ends.observed) this.ends.next(exit);
+      else this.unheard.push(exit);
+    });
   }
 }
 
@@ -140,7 +146,10 @@ export class ProcessExecutor extends HostExecutor {
   protected command(order: LaunchOrder, sandbox: string): Result<HostCommand, LaunchFailure> {
     const { workload } = order.spec;
     if (workload.kind !== "process")
-      return fail({ reason: "executor-unavailable", message: `the process executor cannot run a ${workload.kind}` });
+      return fail({
+        reason: "executor-unavailable",
+        message: `the process executor cannot run a ${workload.kind}`,
+      });
     const argv = workload.argv ?? ["/bin/sh", "-c", workload.command ?? ""];
     const directory = directoryOf(workload, sandbox);
     const env = envOf(order, sandbox);
@@ -151,8 +160,10 @@ export class ProcessExecutor extends HostExecutor {
   }
 }
 
-export const directoryOf = ({ workingDirectory }: { readonly workingDirectory?: string }, sandbox: string): string =>
-  resolve(sandbox, workingDirectory ?? ".");
+export const directoryOf = (
+  { workingDirectory }: { readonly workingDirectory?: string },
+  sandbox: string,
+): string => resolve(sandbox, workingDirectory ?? ".");
 
 /** Never the agent's own environment: there may be secrets in it. */
 export const envOf = ({ spec, env }: LaunchOrder, sandbox: string): Record<string, string> => ({

@@ -1,7 +1,7 @@
 import type { TaskExit } from "#libs/ports/executor.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { memMib } from "./limits.js";
-import type { TaskEnd } from "./record.js";
+import type { TaskEnd } from "./records.js";
 
 /** What the kernel said, in the words of the port. */
 export function taskExit(spec: TaskSpec, { exitCode, signal, oomKills, cause }: TaskEnd): TaskExit {

@@ -1,4 +1,5 @@
 import { readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 /**
  * The control group of one task, as paths: whoever has them can end the task, also after a restart with another
@@ -6,6 +7,8 @@ import { readFileSync, rmdirSync, writeFileSync } from "node:fs";
  */
 export interface TaskGroup {
   readonly dirs: readonly string[];
+  /** The file in each directory by which the shim enters. */
+  readonly entry: Entry;
   /** Lists the members. */
   readonly procs: string;
   /** v2 since Linux 5.14: ends all members at once. */
@@ -14,6 +17,16 @@ export interface TaskGroup {
   readonly pidsMax?: string;
   /** Holds a line `oom_kill <count>`. */
   readonly oomCounts?: string;
+}
+
+/**
+ * v1 can move a single thread: for the one that writes, Linux skips the lock that waits for all forks of the host, a matter
+ * of 0.1 ms instead of 5 to 10. A child begins in the groups of the thread that spawns it. v2 moves whole processes only.
+ */
+export type Entry = "tasks" | "cgroup.procs";
+
+export function enter(dirs: readonly string[], entry: Entry): void {
+  for (const dir of dirs) writeFileSync(join(dir, entry), "0");
 }
 
 /** Empty when the group is gone. */
@@ -48,7 +61,11 @@ export async function emptyGroup(group: TaskGroup, limitMs = 5000): Promise<bool
     if (group.pidsMax !== undefined) tryWrite(group.pidsMax, "0");
     signalMembers(group, "SIGKILL");
   }
-  for (let waitedMs = 0, pauseMs = 1; waitedMs < limitMs; waitedMs += pauseMs, pauseMs = Math.min(50, pauseMs * 2)) {
+  for (
+    let waitedMs = 0, pauseMs = 1;
+    waitedMs < limitMs;
+    waitedMs += pauseMs, pauseMs = Math.min(50, pauseMs * 2)
+  ) {
     if (members(group).length === 0) return true;
     await new Promise((done) => void setTimeout(done, pauseMs));
     signalMembers(group, "SIGKILL");

@@ -4,12 +4,9 @@ import { join } from "node:path";
 import type { LaunchFailure } from "#libs/ports/executor.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { type Cgroups, findCgroups, type Limits } from "./cgroups.js";
-import { emptyGroup, removeGroup } from "./group.js";
-import { Orphans } from "./orphans.js";
-import { bootId } from "./proc.js";
-import { readRecord, removeRecord, type TaskEnd, type TaskRecord } from "./record.js";
+import type { TaskEnd, TaskRecord } from "./records.js";
 import { ShimLink } from "./shim-link.js";
-import type { FromShim, Program } from "./shim-words.js";
+import type { CutOff, FromShim, Program } from "./shim-words.js";
 
 export interface LauncherOptions {
   /** The agent's work directory; `process/` in it is the launcher's. */
@@ -24,58 +21,50 @@ export interface LaunchPlan {
   readonly task: string;
   readonly program: Program;
   readonly limits: Limits;
-  /** The task is ended when the agent has not `reached` the cluster for `afterMs`; asked to end `graceMs` before. */
-  readonly cutOff?: { readonly afterMs: number; readonly graceMs: number };
+  readonly cutOff?: CutOff;
 }
 
 /** Called once for each task that was started or found. */
 export type Ended = (end: TaskEnd) => void;
 
-interface Known {
-  readonly record: TaskRecord;
-  readonly ended: Ended;
-}
-
 type Outcome = Result<void, LaunchFailure>;
 
 interface Starting {
-  readonly ended: Ended;
   readonly settle: (outcome: Outcome) => void;
   readonly done: Promise<Outcome>;
 }
+
+/** Pause before a shim that did not start is tried again, while tasks need one. */
+const againMs = 1000;
 
 /**
  * Starts programs in their control groups through the shim, finds them again and ends them. Shared by the executors whose
  * tasks are processes of the host; each of them knows its own tasks.
  */
 export class Launcher {
-  private readonly recordsDir: string;
   private readonly link: ShimLink;
   private readonly name: string;
-  private readonly orphans: Orphans;
+  /** The shim's own, as it told us. */
+  private records = new Map<string, TaskRecord>();
   private readonly starting = new Map<string, Starting>();
-  /** Those that have not ended. */
-  private readonly known = new Map<string, Known>();
+  /** Of all tasks whose end is still to be told. */
+  private readonly awaited = new Map<string, Ended>();
   private readonly runs = new Map<number, (outcome: Result<number, string>) => void>();
-  /** What the shim runs that we are connected to. */
-  private ofShim = new Set<string>();
   private runNumber = 0;
   private cgroups: Cgroups | string | undefined;
+  private again: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: LauncherOptions) {
     const dir = join(options.workDir, "process");
-    this.recordsDir = join(dir, "records");
-    mkdirSync(this.recordsDir, { recursive: true, mode: 0o700 });
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
     // Two clusters on one host may have agents of one name; their work directories differ.
     const hash = createHash("sha256").update(realpathSync(dir)).digest("hex").slice(0, 8);
     this.name = `${options.agent}-${hash}`;
-    this.orphans = new Orphans(this.recordsDir, (record) => this.ended(record));
     this.link = new ShimLink({
       dir,
-      recordsDir: this.recordsDir,
       home: () => {
         this.cgroups = this.findCgroups();
-        return typeof this.cgroups === "string" ? [] : this.cgroups.home;
+        return typeof this.cgroups === "string" ? undefined : this.cgroups;
       },
       heard: (words) => this.heard(words),
       lost: () => this.shimLost(),
@@ -100,31 +89,37 @@ export class Launcher {
     try {
       const prepared = typeof cgroups === "string" ? undefined : cgroups.prepare(task, limits);
       const { promise: done, resolve: settle } = deferred<Outcome>();
-      this.starting.set(task, { ended, settle, done });
-      this.link.say({ type: "start", task, program, ...(prepared && { prepared }), ...(cutOff && { cutOff }) });
+      this.starting.set(task, { settle, done });
+      this.awaited.set(task, ended);
+      this.link.say({
+        type: "start",
+        task,
+        program,
+        ...(prepared && { prepared }),
+        ...(cutOff && { cutOff }),
+      });
       return await done;
     } catch (cause) {
       return launchFailed((cause as Error).message);
     }
   }
 
-  /** Looks for tasks of an earlier agent process. Without a shim the records tell what ended, and /proc what runs. */
+  /** Looks for tasks of an earlier agent process. Throws when there is no shim: what runs is not known then. */
   async recover(tasks: ReadonlyMap<string, Ended>): Promise<Map<string, "running" | "ended" | "absent">> {
-    await this.link.open();
+    const opened = await this.link.open();
+    if (!opened.ok) throw new Error(opened.error);
     return new Map([...tasks].map(([task, ended]) => [task, this.find(task, ended)]));
   }
 
   async kill(task: string, force: boolean): Promise<void> {
     await this.starting.get(task)?.done;
-    const known = this.known.get(task);
-    if (known === undefined) return;
-    if (this.ofShim.has(task)) this.link.say({ type: "kill", task, force });
-    else this.orphans.kill(known.record, force);
+    if (!this.awaited.has(task)) return;
+    const opened = await this.link.open();
+    if (opened.ok) this.link.say({ type: "kill", task, force });
   }
 
   /** Runs a program beside a task, in its control groups: its exit code, or a failure in words. */
   async run(task: string, program: Program, timeoutMs: number): Promise<Result<number, string>> {
-    if (!this.known.has(task)) return fail(`task ${task} does not run here`);
     const opened = await this.link.open();
     if (!opened.ok) return opened;
     const id = ++this.runNumber;
@@ -141,30 +136,24 @@ export class Launcher {
 
   /** Forgets a task that has ended. Safe to repeat. */
   async collect(task: string): Promise<void> {
-    const record = readRecord(this.recordsDir, task);
-    this.known.delete(task);
-    if (record === undefined) return;
-    if (record.group !== undefined && record.bootId === bootId()) {
-      await emptyGroup(record.group);
-      removeGroup(record.group);
-    }
-    removeRecord(this.recordsDir, task);
+    const opened = await this.link.open();
+    if (!opened.ok || this.records.get(task)?.end === undefined) return;
+    this.records.delete(task);
+    this.link.say({ type: "collect", task });
   }
 
   close(): void {
-    this.orphans.close();
+    clearTimeout(this.again);
     this.link.close();
   }
 
   private find(task: string, ended: Ended): "running" | "ended" | "absent" {
-    const record = readRecord(this.recordsDir, task);
+    const record = this.records.get(task);
     if (record === undefined) return "absent";
-    this.known.set(task, { record, ended });
-    if (record.end !== undefined) {
-      setImmediate(() => this.ended(record));
-      return "ended";
-    }
-    return this.ofShim.has(task) || this.orphans.follow(record) ? "running" : "ended";
+    this.awaited.set(task, ended);
+    if (record.end === undefined) return "running";
+    setImmediate(() => this.tell(record));
+    return "ended";
   }
 
   private findCgroups(): Cgroups | string {
@@ -174,14 +163,15 @@ export class Launcher {
   private heard(words: FromShim): void {
     switch (words.type) {
       case "hello":
-        this.ofShim = new Set(words.tasks);
-        return;
+        return this.met(words.records);
       case "started":
-        return this.started(words.record);
+        this.records.set(words.record.task, words.record);
+        return this.settle(words.record.task, ok(undefined));
       case "refused":
+        this.awaited.delete(words.task);
         return this.settle(words.task, fail(refusal(words.code, words.message)));
       case "ended":
-        return this.ended(words.record);
+        return this.tell(words.record);
       case "ran": {
         const { id, exitCode, failure } = words;
         this.runs.get(id)?.(exitCode === undefined ? fail(failure ?? "ended") : ok(exitCode));
@@ -190,12 +180,15 @@ export class Launcher {
     }
   }
 
-  private started(record: TaskRecord): void {
-    this.ofShim.add(record.task);
-    const starting = this.starting.get(record.task);
-    if (starting === undefined) return;
-    this.known.set(record.task, { record, ended: starting.ended });
-    this.settle(record.task, ok(undefined));
+  /** A shim that takes over from one that died knows of all that was started, and of what ended meanwhile. */
+  private met(records: readonly TaskRecord[]): void {
+    this.records = new Map(records.map((record) => [record.task, record]));
+    for (const task of this.starting.keys()) {
+      const started = this.records.has(task);
+      if (!started) this.awaited.delete(task);
+      this.settle(task, started ? ok(undefined) : launchFailed("the shim died before it started the task"));
+    }
+    for (const record of records) this.tell(record);
   }
 
   private settle(task: string, outcome: Outcome): void {
@@ -203,27 +196,26 @@ export class Launcher {
     this.starting.delete(task);
   }
 
-  /** Told once, whoever says it first: the shim, a record, or our own look. */
-  private ended({ task, end }: TaskRecord): void {
-    this.ofShim.delete(task);
-    const known = this.known.get(task);
-    if (known === undefined || end === undefined) return;
-    this.known.delete(task);
-    known.ended(end);
+  /** Told once, however often the shim says it. */
+  private tell(record: TaskRecord): void {
+    const { task, end } = record;
+    this.records.set(task, record);
+    if (end === undefined) return;
+    const ended = this.awaited.get(task);
+    this.awaited.delete(task);
+    ended?.(end);
   }
 
-  /** Its tasks run on without a parent: from now on we look for their ends ourselves. */
+  /** Its tasks run on without a parent; another shim looks after them, and knows which launches came through. */
   private shimLost(): void {
-    this.ofShim.clear();
     for (const resolve of this.runs.values()) resolve(fail("the shim died"));
     this.runs.clear();
-    for (const task of this.starting.keys()) {
-      const record = readRecord(this.recordsDir, task);
-      if (record === undefined) this.settle(task, launchFailed("the shim died before it started the task"));
-      else this.started(record);
-    }
-    this.ofShim.clear();
-    for (const { record } of this.known.values()) this.orphans.follow(record);
+    if (this.awaited.size > 0) void this.replaceShim();
+  }
+
+  private async replaceShim(): Promise<void> {
+    const opened = await this.link.open();
+    if (!opened.ok) this.again = setTimeout(() => void this.replaceShim(), againMs);
   }
 }
 
@@ -232,7 +224,8 @@ const launchFailed = (message: string): Outcome => fail({ reason: "launch-failed
 /** What `spawn` can say though all was looked at before: the task's user may not do what the agent may. */
 function refusal(code: string, message: string): LaunchFailure {
   if (code === "ENOENT") return { reason: "command-missing", message: `command not found: ${message}` };
-  if (code === "EACCES") return { reason: "not-allowed", message: `not allowed to the task's user: ${message}` };
+  if (code === "EACCES")
+    return { reason: "not-allowed", message: `not allowed to the task's user: ${message}` };
   return { reason: "launch-failed", message };
 }
 

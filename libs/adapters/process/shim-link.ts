@@ -1,24 +1,24 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fail, ok, type Result } from "#protocol/result.js";
+import type { Cgroups } from "./cgroups.js";
 import { type FromShim, lines, shimVersion, type ToShim } from "./shim-words.js";
 
 export interface ShimLinkOptions {
   /** Of the launcher; only its user may enter it. */
   readonly dir: string;
-  readonly recordsDir: string;
-  /** Looks for control groups anew: the `cgroup.procs` files where a shim shall live. */
-  readonly home: () => readonly string[];
+  /** Looks for control groups anew: where a shim shall live. */
+  readonly home: () => Pick<Cgroups, "home" | "entry"> | undefined;
   /** In the order in which the shim says it. */
   readonly heard: (words: FromShim) => void;
   /** The shim died: what it ran goes on without a parent. */
   readonly lost: () => void;
 }
 
-const socketName = `shim-${shimVersion}.sock`;
+const socketName = "shim.sock";
 const startLimitMs = 15_000;
 
 /** The connection to the shim, which is found if it runs and started if not. */
@@ -57,7 +57,8 @@ export class ShimLink {
     let words = await this.meet(startLimitMs);
     // A second attempt: a shim that just ended may have taken its directories with it.
     for (let attempt = 0; attempt < 2 && words !== undefined && !this.closed; attempt++) {
-      if (words === "busy") return fail("another agent uses this work directory: its shim does not answer us");
+      if (words === "busy")
+        return fail("another agent uses this work directory: its shim does not answer us");
       rmSync(join(this.options.dir, socketName), { force: true });
       let died: string | undefined;
       this.startShim((how) => (died = how));
@@ -65,7 +66,8 @@ export class ShimLink {
         await new Promise((done) => void setTimeout(done, 5));
         words = await this.meet(startLimitMs);
       }
-      if (died !== undefined) words = `the shim did not start: ${died}; see ${join(this.options.dir, "shim.log")}`;
+      if (died !== undefined)
+        words = `the shim did not start: ${died}; see ${join(this.options.dir, "shim.log")}`;
     }
     return words === undefined ? ok(undefined) : fail(words);
   }
@@ -101,35 +103,42 @@ export class ShimLink {
         lines((line) => {
           const words = JSON.parse(line) as FromShim;
           if (words.type === "hello") {
-            met = true;
             clearTimeout(timer);
+            if (words.version !== shimVersion) return socket.destroy(new Error(otherVersion(words)));
+            met = true;
             this.socket = socket;
           }
           this.options.heard(words);
-          if (words.type === "hello") done(undefined);
+          done(undefined);
         }),
       );
     });
   }
 
   private startShim(died: (how: string) => void): void {
-    const { dir, recordsDir, home } = this.options;
-    const groups = home();
-    for (const procs of groups) mkdirSync(join(procs, ".."), { recursive: true });
+    const { dir, home } = this.options;
+    const { entry = "cgroup.procs", home: groups = [] } = home() ?? {};
     const log = openSync(join(dir, "shim.log"), "a", 0o600);
-    const shim = spawn(process.execPath, [...nodeFlags, ...shimProgram(), socketName, recordsDir, ...groups], {
-      cwd: dir,
-      // Nothing of the agent's environment: there may be secrets in it.
-      env: { PATH: process.env["PATH"] },
-      detached: true,
-      stdio: ["ignore", "ignore", log],
-    });
+    const shim = spawn(
+      process.execPath,
+      [...nodeFlags, ...shimProgram(), socketName, "records.log", entry, ...groups],
+      {
+        cwd: dir,
+        // Nothing of the agent's environment: there may be secrets in it.
+        env: { PATH: process.env["PATH"] },
+        detached: true,
+        stdio: ["ignore", "ignore", log],
+      },
+    );
     closeSync(log);
     shim.once("error", ({ message }) => died(message));
     shim.once("exit", (code, signal) => died(signal ?? `exit code ${code}`));
     shim.unref();
   }
 }
+
+const otherVersion = ({ version, pid }: { readonly version: number; readonly pid: number }): string =>
+  `the shim that runs this work directory's tasks (pid ${pid}) speaks version ${version}, this agent ${shimVersion}: let its tasks end first`;
 
 /** It has little to remember; a small young generation keeps it at some 40 MB. */
 const nodeFlags = ["--max-semi-space-size=1", "--max-old-space-size=64"];

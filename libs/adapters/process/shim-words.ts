@@ -1,9 +1,9 @@
 import type { PreparedGroup } from "./cgroups.js";
-import type { TaskRecord } from "./record.js";
+import type { TaskRecord } from "./records.js";
 
 /** What agent and shim say to each other: one JSON text a line. */
 
-/** Raised when the words change. It is in the socket's name: a shim of another version finishes its tasks beside the new one. */
+/** Raised when either no longer understands the other. */
 export const shimVersion = 1;
 
 /** How to start one program. Nothing of it is interpreted before the user was changed. */
@@ -18,13 +18,20 @@ export interface Program {
   readonly stderr: string;
 }
 
+export interface CutOff {
+  /** The task is ended when its agent has not reached the cluster for so long. */
+  readonly afterMs: number;
+  /** So long before it is asked to end. */
+  readonly graceMs: number;
+}
+
 export type ToShim =
   | {
       readonly type: "start";
       readonly task: string;
       readonly program: Program;
       readonly prepared?: PreparedGroup;
-      readonly cutOff?: { readonly afterMs: number; readonly graceMs: number };
+      readonly cutOff?: CutOff;
     }
   | { readonly type: "kill"; readonly task: string; readonly force: boolean }
   /** A command beside a task, in its groups. */
@@ -36,11 +43,18 @@ export type ToShim =
       readonly timeoutMs: number;
     }
   /** The agent has just heard from the cluster. */
-  | { readonly type: "reached" };
+  | { readonly type: "reached" }
+  /** Nobody will ask for this task again. */
+  | { readonly type: "collect"; readonly task: string };
 
 export type FromShim =
-  /** First of all; `tasks` are those that it runs. */
-  | { readonly type: "hello"; readonly tasks: readonly string[] }
+  /** First of all; `records`: what runs, and what has ended and is not collected. */
+  | {
+      readonly type: "hello";
+      readonly version: number;
+      readonly pid: number;
+      readonly records: readonly TaskRecord[];
+    }
   | { readonly type: "started"; readonly record: TaskRecord }
   | { readonly type: "refused"; readonly task: string; readonly code: string; readonly message: string }
   | { readonly type: "ended"; readonly record: TaskRecord }

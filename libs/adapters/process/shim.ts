@@ -2,35 +2,44 @@
  * The shim: one small process beside an agent that is the parent of the agent's processes and outlives it, so that every
  * exit code is known (R8). It starts programs, waits for them, and writes down how they ended; it decides nothing.
  *
- *     agent ──socket──► shim ──spawn──► task          records/<task>.json
- *       ✝                 │ ◄──exit──── task   ──►    { pid, …, end }
- *     agent' ──socket──► shim                         the next agent reads, and is told of later ends
+ *     agent ──socket──► shim ──spawn──► task          records.log
+ *       ✝                 │ ◄──exit──── task   ──►    {pid …}, {pid … end}
+ *     agent' ──socket──► shim
+ *       ◄── hello: what runs, what has ended
  *
  * S1. A record says that a task has started before the agent hears it, and how it ended before the agent hears that.
  * S2. One agent at a time: a new connection is served when all that the former said has been done.
  * S3. It ends when no agent is connected and nothing of its own runs.
+ * S4. Only the shim signals what it runs: while it is inside a task's groups to spawn, nobody kills what is in there.
  *
  * Only node:* and its neighbours are imported: it starts in the time of a bare node and stays small.
  */
-import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
-import { closeSync, constants, fchownSync, openSync, rmSync, writeFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { uptime } from "node:os";
 import { join } from "node:path";
-import { emptyGroup, oomKills, removeGroup, signalMembers, signalPid, type TaskGroup } from "./group.js";
+import { emptyGroup, enter, type Entry, oomKills, removeGroup, signalMembers, signalPid } from "./group.js";
+import { isAlive, Orphans } from "./orphans.js";
 import { bootId, startTime } from "./proc.js";
-import { type TaskEnd, type TaskRecord, writeRecord } from "./record.js";
-import { type FromShim, lines, type Program, type ToShim } from "./shim-words.js";
+import { Records, type TaskEnd, type TaskRecord } from "./records.js";
+import { type CutOff, type FromShim, lines, shimVersion, type ToShim } from "./shim-words.js";
+import { type Home, spawnInside } from "./spawn.js";
 
 interface Running {
   readonly record: TaskRecord;
-  readonly child: ChildProcess;
   timer?: NodeJS.Timeout;
   cutOff?: boolean;
 }
 
 /** The working directory is the launcher's own: a relative path is never too long for a socket. */
-const [socketFile, recordsDir, ...home] = process.argv.slice(2) as [string, string, ...string[]];
+const [socketFile, recordsFile, entry, ...dirs] = process.argv.slice(2) as [
+  string,
+  string,
+  Entry,
+  ...string[],
+];
+const home: Home = { dirs, entry };
 const boot = bootId();
 const running = new Map<string, Running>();
 const connections: Socket[] = [];
@@ -38,9 +47,16 @@ const connections: Socket[] = [];
 let reachedAt = uptime();
 
 // Only the host's end or a SIGKILL ends it before its tasks: what is sent to a whole service or terminal is not meant for it.
-for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGPIPE"] as const) process.on(signal, () => {});
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGPIPE"] as const)
+  process.on(signal, () => {});
 process.umask(0o022);
-enter(home);
+// The whole of it; later only the thread that spawns moves, where that can be.
+enter(home.dirs, "cgroup.procs");
+
+const records = new Records(recordsFile);
+const orphans = new Orphans((record, end) => tell({ ...record, end }));
+for (const record of records.all()) if (record.end === undefined) orphans.follow(record);
+orphans.look();
 
 const server = createServer((socket) => {
   connections.push(socket);
@@ -55,13 +71,16 @@ const server = createServer((socket) => {
   if (connections.length === 1) serve(socket);
 });
 server.listen(socketFile);
-/** An agent that starts a shim connects at once; one that died before it could leaves nothing. */
+// An agent that starts a shim connects at once; one that died before it could leaves nothing.
 setTimeout(endIfIdle, 30_000);
 
 function serve(socket: Socket): void {
   reachedAt = uptime();
-  socket.on("data", lines((line) => obey(JSON.parse(line) as ToShim)));
-  say({ type: "hello", tasks: [...running.keys()] });
+  socket.on(
+    "data",
+    lines((line) => obey(JSON.parse(line) as ToShim)),
+  );
+  say({ type: "hello", version: shimVersion, pid: process.pid, records: records.all() });
 }
 
 function say(words: FromShim): void {
@@ -73,11 +92,14 @@ function obey(order: ToShim): void {
     case "start":
       return start(order);
     case "kill":
-      return kill(order);
+      return kill(order.task, order.force);
     case "run":
       return run(order);
     case "reached":
       reachedAt = uptime();
+      return;
+    case "collect":
+      return void collect(order.task);
   }
 }
 
@@ -88,58 +110,36 @@ function start({ task, program, prepared, cutOff }: Extract<ToShim, { type: "sta
     if (group !== undefined) removeGroup(group);
     say({ type: "refused", task, code, message });
   };
+  let child: ChildProcess;
   try {
-    const child = spawnInside(program, group);
-    const { pid } = child;
-    if (pid === undefined) return void child.once("error", refused);
-    const record: TaskRecord = { task, pid, startTime: startTime(pid), bootId: boot, ...(group && { group }) };
-    const entry: Running = { record, child };
-    try {
-      for (const [file, value] of prepared?.settings ?? []) writeFileSync(file, value);
-      writeRecord(recordsDir, record);
-    } catch (cause) {
-      void endAll(record).then(() => refused(cause));
-      return;
-    }
-    running.set(task, entry);
-    child.once("exit", (code, signal) => void ended(entry, code, signal));
-    if (cutOff !== undefined) watchCutOff(entry, cutOff);
-    say({ type: "started", record });
+    child = spawnInside(program, group, home);
   } catch (cause) {
-    refused(cause);
+    return refused(cause);
   }
-}
-
-/**
- * A child begins in the groups of its parent, so the shim enters the task's groups, spawns and goes home: the program is
- * inside from its first instruction, and needs no further exec to get there. The user is changed by the spawn itself.
- */
-function spawnInside(program: Program, group: TaskGroup | undefined): ChildProcess {
-  const { argv, env, directory, user } = program;
-  const [file, ...rest] = argv;
-  const stdout = openOutput(program.stdout, user);
-  const stderr = openOutput(program.stderr, user);
+  const { pid } = child;
+  if (pid === undefined) return void child.once("error", refused);
+  const record: TaskRecord = { task, pid, startTime: startTime(pid), bootId: boot, ...(group && { group }) };
   try {
-    enter(group?.dirs.map((dir) => join(dir, "cgroup.procs")) ?? []);
-    const stdio: StdioOptions = ["ignore", stdout, stderr];
-    return spawn(file!, rest, { env, cwd: directory, stdio, detached: true, ...user });
-  } finally {
-    if (group !== undefined) enter(home);
-    closeSync(stdout);
-    closeSync(stderr);
+    for (const [file, value] of prepared?.settings ?? []) writeFileSync(file, value);
+    records.put(record);
+  } catch (cause) {
+    // It has begun, but not for anybody: as if it had never.
+    void endAll(record).then(() => {
+      forget(task);
+      refused(cause);
+    });
+    return;
   }
-}
-
-/** Owned by the task, which may open it once more (/dev/stdout). */
-function openOutput(file: string, user: Program["user"]): number {
-  const fd = openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640);
-  if (user !== undefined && file !== "/dev/null") fchownSync(fd, user.uid, user.gid);
-  return fd;
+  const entry: Running = { record };
+  running.set(task, entry);
+  child.once("exit", (code, signal) => void ended(entry, code, signal));
+  if (cutOff !== undefined) watchCutOff(entry, cutOff);
+  say({ type: "started", record });
 }
 
 async function ended(entry: Running, exitCode: number | null, signal: string | null): Promise<void> {
-  const { record, timer, cutOff } = entry;
-  clearTimeout(timer);
+  const { record, cutOff } = entry;
+  clearTimeout(entry.timer);
   await endAll(record);
   const end: TaskEnd = {
     ...(exitCode !== null && { exitCode }),
@@ -167,7 +167,7 @@ function signalAll({ pid, group }: TaskRecord, signal: NodeJS.Signals): void {
 function tell(record: TaskRecord): void {
   const write = (): void => {
     try {
-      writeRecord(recordsDir, record);
+      records.put(record);
       endIfIdle();
     } catch {
       setTimeout(write, 1000);
@@ -177,12 +177,22 @@ function tell(record: TaskRecord): void {
   say({ type: "ended", record });
 }
 
+/** An orphan's pid may have become somebody else's; its groups never do. */
+function kill(task: string, force: boolean): void {
+  const record = records.get(task);
+  if (record === undefined || record.end !== undefined) return;
+  if (!running.has(task) && !isAlive(record)) return;
+  if (force) void endAll(record);
+  else signalAll(record, "SIGTERM");
+}
+
 /** Asks the task to end `graceMs` before it must have ended. Each contact of the agent moves both. */
-function watchCutOff(entry: Running, { afterMs, graceMs }: { afterMs: number; graceMs: number }): void {
+function watchCutOff(entry: Running, cutOff: CutOff): void {
+  const { afterMs, graceMs } = cutOff;
   const silentMs = (uptime() - reachedAt) * 1000;
   const leftMs = afterMs - graceMs - silentMs;
-  if (leftMs > 0 && !entry.cutOff) {
-    entry.timer = setTimeout(() => watchCutOff(entry, { afterMs, graceMs }), leftMs);
+  if (leftMs > 0) {
+    entry.timer = setTimeout(() => watchCutOff(entry, cutOff), leftMs);
     return;
   }
   entry.cutOff = true;
@@ -190,23 +200,17 @@ function watchCutOff(entry: Running, { afterMs, graceMs }: { afterMs: number; gr
   entry.timer = setTimeout(() => void endAll(entry.record), Math.max(0, afterMs - silentMs));
 }
 
-/** Here, and not in the agent: while the shim enters a task's group for an instant, nobody else may kill what is in it. */
-function kill({ task, force }: Extract<ToShim, { type: "kill" }>): void {
-  const record = running.get(task)?.record;
-  if (record === undefined) return;
-  if (force) void endAll(record);
-  else signalAll(record, "SIGTERM");
-}
-
-/** It is not recorded: nobody asks for its outcome later. A task of a former shim has its groups to itself. */
+/** It is not recorded: nobody asks for its outcome later. */
 function run({ id, task, program, timeoutMs }: Extract<ToShim, { type: "run" }>): void {
   const failed = (failure: string) => say({ type: "ran", id, failure });
+  const record = records.get(task);
+  if (record === undefined || record.end !== undefined) return failed("the task has ended");
   try {
-    const child = spawnInside(program, running.get(task)?.record.group);
+    const child = spawnInside(program, record.group, home);
     const { pid } = child;
-    let late = false;
     child.once("error", ({ message }) => failed(message));
     if (pid === undefined) return;
+    let late = false;
     const timer = setTimeout(() => {
       late = true;
       signalPid(-pid, "SIGKILL");
@@ -223,23 +227,38 @@ function run({ id, task, program, timeoutMs }: Extract<ToShim, { type: "run" }>)
   }
 }
 
-function enter(groups: readonly string[]): void {
-  for (const procs of groups) writeFileSync(procs, `${process.pid}`);
+async function collect(task: string): Promise<void> {
+  const record = records.get(task);
+  if (record?.end === undefined) return;
+  if (record.group !== undefined && record.bootId === boot) {
+    await emptyGroup(record.group);
+    removeGroup(record.group);
+  }
+  forget(task);
+}
+
+/** What a full disk does not let us forget is forgotten at the next compaction. */
+function forget(task: string): void {
+  try {
+    records.remove(task);
+  } catch {
+    // see above
+  }
 }
 
 function endIfIdle(): void {
-  if (connections.length > 0 || running.size > 0) return;
+  if (connections.length > 0 || running.size > 0 || orphans.size > 0) return;
   rmSync(socketFile, { force: true });
-  for (const procs of home) leave(procs);
+  for (const dir of home.dirs) leave(dir);
   process.exit(0);
 }
 
-/** `<mount>/emporion/<name>/shim/cgroup.procs`: goes to the mount's root and removes what is then empty. */
-function leave(procs: string): void {
+/** `<mount>/emporion/<name>/shim`: goes to the mount's root and removes what is then empty. */
+function leave(dir: string): void {
   try {
-    writeFileSync(join(procs, "../../../../cgroup.procs"), `${process.pid}`);
-    removeGroup({ dirs: [join(procs, ".."), join(procs, "../.."), join(procs, "../../..")], procs });
+    enter([join(dir, "../../..")], "cgroup.procs");
+    for (const empty of [dir, join(dir, ".."), join(dir, "../..")]) rmdirSync(empty);
   } catch {
-    // delegated: the root is not ours to enter
+    // delegated: the root is not ours to enter; or others are in there
   }
 }

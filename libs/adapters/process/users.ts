@@ -53,7 +53,9 @@ export class Users {
   }
 
   private isAmong(user: User, names: readonly string[]): boolean {
-    return [this.policy.defaultUser, ...names].some((name) => name === user.name || this.find(name)?.uid === user.uid);
+    return [this.policy.defaultUser, ...names].some(
+      (name) => name === user.name || this.find(name)?.uid === user.uid,
+    );
   }
 
   private find(name: string): User | undefined {
@@ -64,25 +66,34 @@ export class Users {
 
 /** First the host's own file, then the name services, if the host has them. */
 function lookUp(name: string): User | undefined {
-  return inPasswd(readFileSync("/etc/passwd", "utf8"), name) ?? inPasswd(getent(name), name) ?? byNumber(name);
+  return (
+    inPasswd(readFileSync("/etc/passwd", "utf8"), name) ?? inPasswd(getent(name), name) ?? byNumber(name)
+  );
 }
 
 function inPasswd(passwd: string, asked: string): User | undefined {
   for (const line of passwd.split("\n")) {
     const [name, , uid, gid] = line.split(":");
-    if (name && uid && gid && (name === asked || uid === asked)) return { name, uid: Number(uid), gid: Number(gid) };
+    if (name && uid && gid && (name === asked || uid === asked))
+      return { name, uid: Number(uid), gid: Number(gid) };
   }
   return undefined;
 }
 
 /** A number needs no name; its group is the one of the same number. */
 const byNumber = (name: string): User | undefined =>
-  /^[0-9]{1,10}$/.test(name) && Number(name) < 2 ** 32 - 1 ? { name, uid: Number(name), gid: Number(name) } : undefined;
+  /^[0-9]{1,10}$/.test(name) && Number(name) < 2 ** 32 - 1
+    ? { name, uid: Number(name), gid: Number(name) }
+    : undefined;
 
 function getent(name: string): string {
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.@-]*$/.test(name)) return "";
   try {
-    return execFileSync("getent", ["passwd", "--", name], { encoding: "utf8", timeout: 2000, stdio: ["ignore", "pipe", "ignore"] });
+    return execFileSync("getent", ["passwd", "--", name], {
+      encoding: "utf8",
+      timeout: 2000,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
   } catch {
     return "";
   }
