@@ -39,6 +39,10 @@ export class NatsLink {
     this.#inboxPrefix = inboxPrefix;
     this.#connection = new BehaviorSubject<Connection>({ state: "connected", server: nc.getServer() });
     void this.#follow();
+    void nc.closed().then((error) => {
+      if (error) log.error("the connection to NATS is closed for good", { error });
+      this.#connection.next({ state: "disconnected" });
+    });
   }
 
   /** Done when the first connection stands; the server may come late. Throws for credentials that the server refuses. */
@@ -139,7 +143,6 @@ export class NatsLink {
         this.#connection.next({ state: "connected", server: this.nc.getServer() });
       } else if (type === Events.Error) this.log.error("NATS says", { error: data });
     }
-    this.#connection.next({ state: "disconnected" });
   }
 }
 

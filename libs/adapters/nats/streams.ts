@@ -75,7 +75,9 @@ export class NatsStreams implements Streams {
       follow({
         link: this.#js.link,
         stream,
-        consumer: () => Promise.resolve(consumer),
+        // A pull from a consumer that is not there is answered by silence.
+        consumer: async () =>
+          (await this.#js.manage(({ consumers }) => unlessMissing(consumers.info(stream, consumer))))?.name,
         message: (message) => {
           receiver.next(message);
           return true;
