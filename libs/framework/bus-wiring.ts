@@ -25,6 +25,7 @@ export function listen(context: Listening, emit: (event: FrameworkEvent) => void
   const { id, ports } = context;
   const { bus, clock, log, streams, subjects } = ports;
   const entrance = door(log, clock);
+  let tickets = 0;
 
   const subscriptions = [
     bus.messages(subjects.leader).subscribe((message) => {
@@ -33,7 +34,7 @@ export function listen(context: Listening, emit: (event: FrameworkEvent) => void
     }),
     bus
       .messages(subjects.frameworkEventAll(id))
-      .subscribe((message) => fromLeader(context, entrance, message, emit)),
+      .subscribe((message) => fromLeader(context, entrance, message, () => ++tickets, emit)),
     streams
       .consume(subjects.statusStream, subjects.statusConsumer(id))
       .subscribe((delivery) => fromStream(context, entrance, delivery, emit)),
@@ -48,18 +49,17 @@ export function listen(context: Listening, emit: (event: FrameworkEvent) => void
 /** There is nobody to answer. */
 const nobody = () => {};
 
-let tickets = 0;
-
 function fromLeader(
   { id, ports, tickets: waiting }: Listening,
   entrance: Door,
   message: Message,
+  nextTicket: () => number,
   emit: (event: FrameworkEvent) => void,
 ): void {
   const session = wildcardOf(ports.subjects.frameworkEventAll(id), message.subject);
   const said = entrance.decode(leaderMessages, message);
   if (session === undefined || said === undefined) return;
-  const ticket = ++tickets;
+  const ticket = nextTicket();
   waiting.set(ticket, message);
   emit({ type: "leaderSaid", ticket, session, word: wordOf(said, entrance, message) });
 }

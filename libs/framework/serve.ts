@@ -45,12 +45,21 @@ export function serveApi<Calls extends ApiCalls>(
     },
     close() {
       for (const subscription of subscriptions) subscription.unsubscribe();
+      for (const message of waiting.values()) message.respond(cutShort);
+      waiting.clear();
       entrance.close();
     },
   };
 }
 
-const encode = (reply: Answer["reply"]): Uint8Array => new TextEncoder().encode(JSON.stringify(reply));
+function encode(reply: Answer["reply"]): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(reply));
+}
+
+const cutShort = encode({
+  ok: false,
+  error: refusal("timeout", "another copy leads now: whether this was done shows when you look"),
+});
 
 const tooLarge = (bytes: number): Uint8Array =>
   encode({

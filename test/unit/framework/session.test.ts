@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { refusal } from "#protocol/errors.js";
+import { all, idOf, kinds, need, offer, only, Play, registered, spec } from "./play.js";
+
+describe("framework: session with the leader", () => {
+  it("subscribes with its needs, and suppressed when it has none", () => {
+    const idle = new Play({ failoverTimeoutMs: 60_000 });
+    assert.deepEqual(only("subscribe", idle.on({ type: "started" })).message, {
+      framework: "fw",
+      role: "role",
+      name: "Fw",
+      needs: [],
+      suppressed: true,
+      failoverTimeoutMs: 60_000,
+    });
+    const busy = new Play();
+    busy.told.needed = [need];
+    const { message } = only("subscribe", busy.on({ type: "started" }));
+    assert.deepEqual([message.needs, message.suppressed], [[need], false]);
+  });
+
+  it("asks again with growing pauses while nobody leads, and at once when a leader announces itself", () => {
+    const play = new Play();
+    let { attempt } = only("subscribe", play.on({ type: "started" }));
+    const pauses: number[] = [];
+    for (let round = 0; round < 7; round++) {
+      play.on({ type: "subscribeAnswered", attempt, answer: { ok: false, error: "absent" } });
+      const before = play.mono;
+      play.mono = play.machine.nextDeadline();
+      pauses.push(play.mono - before);
+      ({ attempt } = only("subscribe", play.on({ type: "tick" })));
+    }
+    assert.deepEqual(pauses, [200, 400, 800, 1600, 3200, 5000, 5000]);
+    play.on({ type: "subscribeAnswered", attempt, answer: { ok: false, error: "absent" } });
+    assert.match(play.machine.waiting().join(), /nobody leads/);
+    only("subscribe", play.on({ type: "leaderAnnounced", epoch: 7 }));
+  });
+
+  it("renews every renewMs, and goes on when a renewal is not answered", () => {
+    const play = new Play();
+    play.open();
+    const session = only("renew", play.pass(5000)).session;
+    play.on({ type: "renewAnswered", session, answer: { ok: false, error: "unknown" } });
+    only("renew", play.pass(5000));
+    assert.deepEqual(play.machine.waiting(), []);
+  });
+
+  it("subscribes again at once when its session is stale, and when a later epoch begins", () => {
+    const play = new Play();
+    play.open();
+    const { session } = only("renew", play.pass(5000));
+    const stale = { ok: false as const, error: refusal("stale", "the session is over") };
+    const { attempt } = only("subscribe", play.on({ type: "renewAnswered", session, answer: stale }));
+    play.subscribed(attempt, [], 2);
+    assert.deepEqual(kinds(play.on({ type: "leaderAnnounced", epoch: 7 })), []);
+    only("subscribe", play.on({ type: "leaderAnnounced", epoch: 8 }));
+  });
+
+  it("does not take the answer to an earlier attempt for a session", () => {
+    const play = new Play();
+    const first = only("subscribe", play.on({ type: "started" }));
+    play.on({ type: "subscribeAnswered", attempt: first.attempt, answer: { ok: false, error: "unknown" } });
+    play.pass(200);
+    play.subscribed(first.attempt);
+    assert.equal(play.machine.waiting().length, 1);
+  });
+
+  it("takes what the leader said before the number of the session was known", () => {
+    const play = new Play();
+    play.told.needed = [need];
+    const { attempt } = only("subscribe", play.on({ type: "started" }));
+    assert.deepEqual(play.offered(offer("a")), []);
+    const effects = play.subscribed(attempt);
+    assert.equal(only("answerLeader", effects).taken, true);
+    assert.deepEqual(only("decline", effects).offers, [idOf(offer("a"))]);
+  });
+
+  it("refuses words to a session that is not its own", () => {
+    const play = new Play();
+    play.open();
+    const effects = play.said({ type: "rescinded", offers: [] }, "6-9");
+    assert.equal(only("answerLeader", effects).taken, false);
+  });
+
+  it("resigns when somebody newer has subscribed under its id, not when it was itself", () => {
+    const play = new Play();
+    play.open([], 2);
+    assert.deepEqual(
+      all("resign", play.said({ type: "superseded", by: { epoch: 7, counter: 2 } }, "7-1")),
+      [],
+    );
+    only("resign", play.said({ type: "superseded", by: { epoch: 7, counter: 3 } }, "7-2"));
+  });
+
+  it("with a new session drops offers, reconciles again and repeats kills", () => {
+    const play = new Play();
+    play.open();
+    const task = play.running();
+    play.told.killing = [{ task }];
+    only("kill", play.on({ type: "woken" }));
+    const { attempt } = only("subscribe", play.on({ type: "leaderAnnounced", epoch: 8 }));
+    const effects = play.subscribed(attempt, [], 2);
+    assert.equal(only("reconcile", effects).agent, "a");
+    assert.deepEqual(only("kill", effects).message, { session: { epoch: 7, counter: 2 }, task });
+  });
+});
+
+describe("framework: no launch before reconciling (F1)", () => {
+  it("keeps offers until every agent has answered or is unreachable, then places", () => {
+    const play = new Play();
+    play.told.needed = [need];
+    play.told.placing = ([first], ids) => [{ offer: first!, tasks: [spec(ids.next("t"))] }];
+    const asked = all("reconcile", play.open([registered("a"), registered("b"), registered("c")]));
+    assert.deepEqual(
+      asked.map(({ agent }) => agent),
+      ["a", "b", "c"],
+    );
+    assert.deepEqual(all("storeLaunch", play.offered(offer("a"))), []);
+    assert.match(play.machine.waiting().join(), /3 of 3 agents/);
+    play.reconciled("a", []);
+    play.said({ type: "agent-changed", agent: { agent: "b", state: "unreachable" } });
+    only("storeLaunch", play.reconciled("c", []));
+    assert.deepEqual(play.machine.waiting(), []);
+  });
+
+  it("asks page by page", () => {
+    const play = new Play({
+      loaded: new Map([["launch.2-1", { agent: "a", host: "h", offer: "o", at: 1, tasks: [spec("t.2-1")] }]]),
+    });
+    play.open();
+    const page = { agent: "a", framework: "fw", role: "role", host: "h" };
+    const latest = { task: "s.2-9", number: 1, state: "finished" as const, at: 1 };
+    const tasks = [{ ...page, spec: spec("s.2-9"), latest }];
+    const value = { ok: true as const, generation: 1, tasks, more: true };
+    const next = play.on({ type: "reconcileAnswered", agent: "a", round: 1, answer: { ok: true, value } });
+    assert.equal(only("reconcile", next).message.after, "s.2-9");
+    assert.deepEqual(play.machine.waiting(), ["1 of 1 agents have not yet said what they run"]);
+    play.reconciled("a", []);
+    assert.deepEqual(play.machine.waiting(), []);
+  });
+
+  it("asks the leader about an agent that does not answer; an agent it does not know is unreachable", () => {
+    const play = new Play();
+    play.open([registered("a")]);
+    const effects = play.on({
+      type: "reconcileAnswered",
+      agent: "a",
+      round: 1,
+      answer: { ok: false, error: "absent" },
+    });
+    const { session, agents } = only("askAgents", effects);
+    assert.deepEqual(agents, ["a"]);
+    only("reconcile", play.pass(500));
+    play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value: [] } });
+    assert.deepEqual(play.machine.waiting(), []);
+  });
+});
