@@ -116,3 +116,15 @@ export const LeaderAnnouncement = Type.Object(
   { $id: "LeaderAnnouncement" },
 );
 export type LeaderAnnouncement = Static<typeof LeaderAnnouncement>;
+
+/** Of an agent's process, on its `whoIs` subject. Of two with one id the one that is not settled has to go, else the one that started later. */
+export const WhoIsReply = Type.Object(
+  {
+    agent: AgentId,
+    bootId: Type.String(),
+    startedAt: Type.Number({ description: "wall ms" }),
+    settled: Type.Boolean({ description: "it has looked for others and found none" }),
+  },
+  { $id: "WhoIsReply" },
+);
+export type WhoIsReply = Static<typeof WhoIsReply>;

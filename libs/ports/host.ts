@@ -10,4 +10,6 @@ export interface Host {
   readonly isRoot: boolean;
   /** True when somebody listens on the port already. */
   portTaken(port: number): Promise<boolean>;
+  /** Share of the disk under the work directory that is free, 0 to 1. Where it is not known, sandboxes go by age and number alone. */
+  diskFree?(): Promise<number>;
 }

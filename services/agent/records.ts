@@ -1,0 +1,53 @@
+import { type Static, Type } from "typebox";
+import { codec } from "#protocol/codec.js";
+import { FrameworkId, RoleName, TaskId } from "#protocol/ids.js";
+import { Session } from "#protocol/offer.js";
+import { TaskReason, TaskSpec, TaskUpdate } from "#protocol/task.js";
+
+/**
+ * What an agent remembers over its own death, in the order in which it happened.
+ *
+ * - cut: the agent began a generation, on a host started as `hostBoot`;
+ * - accepted: it answers for these tasks from now on;
+ * - updated: a task took a step, and its framework is going to hear of it;
+ * - stored: the stream has a task's updates up to a number. Written when something else is: losing it costs a repetition;
+ * - collected: nothing is left of these tasks;
+ * - task: all of the above for one task, when the journal is compacted.
+ */
+export const JournalRecord = Type.Union([
+  Type.Object({
+    type: Type.Literal("cut"),
+    generation: Type.Integer({ minimum: 1 }),
+    epoch: Type.Integer({ minimum: 0 }),
+    hostBoot: Type.String(),
+  }),
+  Type.Object({
+    type: Type.Literal("accepted"),
+    framework: FrameworkId,
+    role: RoleName,
+    session: Session,
+    at: Type.Number(),
+    tasks: Type.Array(TaskSpec),
+  }),
+  Type.Object({ type: Type.Literal("updated"), update: TaskUpdate }),
+  Type.Object({
+    type: Type.Literal("stored"),
+    numbers: Type.Array(Type.Object({ task: TaskId, number: Type.Integer() })),
+  }),
+  Type.Object({ type: Type.Literal("collected"), tasks: Type.Array(TaskId) }),
+  Type.Object({
+    type: Type.Literal("task"),
+    framework: FrameworkId,
+    role: RoleName,
+    session: Session,
+    spec: TaskSpec,
+    latest: TaskUpdate,
+    unstored: Type.Array(TaskUpdate),
+    startedAt: Type.Optional(Type.Number()),
+    endedAt: Type.Optional(Type.Number()),
+    killReason: Type.Optional(TaskReason),
+  }),
+]);
+export type JournalRecord = Static<typeof JournalRecord>;
+
+export const journalRecord = codec(JournalRecord);

@@ -1,0 +1,75 @@
+import type { Session } from "#protocol/offer.js";
+import type { TaskReason, TaskSpec, TaskStatus, TaskUpdate } from "#protocol/task.js";
+import { assert } from "#libs/core/assert.js";
+import { canFollow, isTerminal } from "#libs/core/task-state.js";
+
+/**
+ * Where a task is in our hands; its state says what the framework knows.
+ *
+ * recording → preparing → launching → alive → ended, and recovering → alive | ended after the agent's own death.
+ */
+export type Phase = "recording" | "preparing" | "launching" | "alive" | "recovering" | "ended";
+
+export interface Task {
+  readonly spec: TaskSpec;
+  readonly framework: string;
+  readonly role: string;
+  readonly session: Session;
+  phase: Phase;
+  latest: TaskUpdate;
+  /** Recorded, but not yet known to be in the stream; in their order. */
+  unstored: TaskUpdate[];
+  /** When it first ran, wall ms. */
+  startedAt?: number;
+  endedAt?: number;
+  /** Why it was asked to end. */
+  killReason?: TaskReason;
+  /** Its check has found it healthy once. */
+  wasHealthy: boolean;
+}
+
+export interface TaskStart extends Pick<Task, "spec" | "framework" | "role" | "session"> {
+  readonly phase: Phase;
+  readonly acceptedAt: number;
+}
+
+export const newTask = ({ acceptedAt, phase, ...task }: TaskStart): Task => ({
+  ...task,
+  phase,
+  latest: { task: task.spec.id, number: 1, state: "staging", at: acceptedAt },
+  unstored: [],
+  wasHealthy: false,
+});
+
+/** Brings the task to what the update says. The only place where a task changes its state (R4). */
+export function apply(task: Task, update: TaskUpdate): void {
+  const repeats = update.state === "running" && task.latest.state === "running";
+  assert(
+    repeats || canFollow(task.latest.state, update.state),
+    `R4: ${task.spec.id} goes from ${task.latest.state} to ${update.state}`,
+  );
+  assert(update.number > task.latest.number, `R4: update ${update.number} of ${task.spec.id} is a new one`);
+  task.latest = update;
+  if (update.healthy === true) task.wasHealthy = true;
+  if (update.state === "running") task.startedAt ??= update.at;
+  if (update.state === "killing" && update.reason !== undefined) task.killReason = update.reason;
+  if (isTerminal(update.state)) {
+    task.endedAt = update.at;
+    task.phase = "ended";
+  }
+}
+
+export const hasEnded = ({ latest }: Pick<Task, "latest">): boolean => isTerminal(latest.state);
+
+/** True while it runs and nobody wants its end. */
+export const isRunning = ({ latest }: Pick<Task, "latest">): boolean => latest.state === "running";
+
+export const statusOf = (task: Task, place: { readonly agent: string; readonly host: string }): TaskStatus => ({
+  ...place,
+  framework: task.framework,
+  role: task.role,
+  spec: task.spec,
+  latest: task.latest,
+  ...(task.startedAt !== undefined && { startedAt: task.startedAt }),
+  ...(task.endedAt !== undefined && { endedAt: task.endedAt }),
+});
