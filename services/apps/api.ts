@@ -4,14 +4,14 @@ import { type Fault, refusal } from "#protocol/errors.js";
 import { fail, ok } from "#protocol/result.js";
 import { unreachable } from "#libs/core/assert.js";
 import type { Instant } from "#libs/core/time.js";
+import type { Outbox } from "#libs/framework/outbox.js";
 import type { Called } from "#libs/framework/service.js";
 import type { Apps } from "./apps.js";
 import { type Change, notThere, put, remove, scale } from "./changes.js";
 import type { ManagedApp } from "./managed-app.js";
-import type { Outbox } from "./outbox.js";
 import { definitionFaults } from "./validation.js";
 import { appView, demandOf } from "./views.js";
-import { countText } from "./words.js";
+import { countText } from "#libs/core/words.js";
 
 export type AppsCall = Called<typeof appsApi>;
 

@@ -1,14 +1,14 @@
 import type { App } from "#protocol/app.js";
 import { DueTimes } from "#libs/core/due-times.js";
 import type { Instant } from "#libs/core/time.js";
+import { Graves } from "#libs/framework/graves.js";
+import type { Outbox } from "#libs/framework/outbox.js";
 import { type FrameworkTask, isLast, type KillOrder } from "#libs/framework/scheduler.js";
-import { Graves } from "./graves.js";
 import { ManagedApp } from "./managed-app.js";
-import type { Outbox } from "./outbox.js";
 import { appKey, type Deployment, type Loaded, taskDataOf } from "./record.js";
 import { ServiceOwners } from "./service-owners.js";
 import { Versions } from "./versions.js";
-import { countText, secondsText } from "./words.js";
+import { countText, secondsText } from "#libs/core/words.js";
 
 /** What an app is to be, and by which deployment. */
 interface Intent {
@@ -88,8 +88,7 @@ export class Apps {
     }
     const data = taskDataOf(task.spec.data);
     if (data === undefined) {
-      const message = "a task does not say which app it belongs to; it is left alone";
-      return this.#outbox.push({ type: "say", message, fields: { task: id } });
+      return this.#outbox.say("a task does not say which app it belongs to; it is left alone", { task: id });
     }
     const app = this.#ownerOf(at, data.app, hasEnded);
     if (app === undefined) return;
@@ -193,7 +192,7 @@ export class Apps {
   #letGo(at: Instant, app: ManagedApp): void {
     const { id } = app;
     const left = [...app.instances.keys()];
-    if (left.length > 0) this.#graves.bury(id, left);
+    if (left.length > 0) this.#graves.bury({ id, at: at.wall, tasks: left });
     for (const task of left) this.#condemned.delete(task);
     this.#kills = undefined;
     if (this.wanting.delete(app)) this.needsVersion++;

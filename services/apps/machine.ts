@@ -2,6 +2,7 @@ import { unreachable } from "#libs/core/assert.js";
 import type { Instant } from "#libs/core/time.js";
 import type { FrameworkEvent } from "#libs/framework/events.js";
 import { FrameworkMachine } from "#libs/framework/machine.js";
+import { Outbox } from "#libs/framework/outbox.js";
 import type { Scheduler } from "#libs/framework/scheduler.js";
 import type { ServiceTerm } from "#libs/framework/service.js";
 import type { Machine, Tick } from "#libs/machine/machine.js";
@@ -10,7 +11,6 @@ import { AppsApi } from "./api.js";
 import { Apps } from "./apps.js";
 import type { AppsEffect, AppsEvent } from "./events.js";
 import { Launcher } from "./launcher.js";
-import { Outbox } from "./outbox.js";
 import { loadedFrom } from "./record.js";
 
 /**
@@ -21,7 +21,7 @@ import { loadedFrom } from "./record.js";
  * which carries its app; nothing else is remembered. Invariants: A (managed-app.ts), S (apps.ts).
  */
 export class AppsMachine implements Machine<AppsEvent, AppsEffect> {
-  readonly #outbox = new Outbox();
+  readonly #outbox = new Outbox({ kind: "app", by: "apps" });
   readonly #apps: Apps;
   readonly #api: AppsApi;
   readonly #launcher = new Launcher();
@@ -41,10 +41,8 @@ export class AppsMachine implements Machine<AppsEvent, AppsEffect> {
       hindered: () => this.#framework.waiting(),
     });
     if (stored.unreadable.length > 0)
-      this.#outbox.push({
-        type: "say",
-        message: "records in the bucket cannot be read; they are left alone",
-        fields: { keys: stored.unreadable },
+      this.#outbox.say("records in the bucket cannot be read; they are left alone", {
+        keys: stored.unreadable,
       });
   }
 
@@ -76,7 +74,7 @@ export class AppsMachine implements Machine<AppsEvent, AppsEffect> {
   }
 
   #forward(at: Instant, event: FrameworkEvent | Tick): void {
-    for (const effect of this.#framework.handle(at, event)) this.#outbox.push({ type: "framework", effect });
+    this.#outbox.framework(this.#framework.handle(at, event));
   }
 
   /** What the FrameworkMachine asks of us. */

@@ -55,7 +55,7 @@ export function planFor(situation: Situation, now: number): Plan {
 
   const keepOld = Math.max(0, wanted - serving);
   const neverServed = old.filter((instance) => isKnownToStart(instance));
-  const served = old.filter((instance) => !neverServed.includes(instance));
+  const served = old.filter((instance) => !isKnownToStart(instance));
   const kill = [
     ...firstToEnd(current, current.length - wanted, groups),
     ...neverServed,

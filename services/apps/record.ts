@@ -3,6 +3,7 @@ import { App } from "#protocol/app.js";
 import { type Codec, codec } from "#protocol/codec.js";
 import { decodeId, encodeId } from "#protocol/ids.js";
 import { Attributes } from "#protocol/resources.js";
+import { type Tombstone, tombstoneKey, tombstones } from "#libs/framework/graves.js";
 
 /** What changes an app: it begins with a request, and ends when the app is settled or gone. */
 export const Deployment = Type.Object({
@@ -32,13 +33,6 @@ export const AppRecord = Type.Object({
 });
 export type AppRecord = Static<typeof AppRecord>;
 
-/**
- * Stored under `deleted.<id>` when an app has gone while tasks of it are on agents that nobody can reach: those, and only
- * those, are ended when they turn up again.
- */
-export const Tombstone = Type.Object({ id: Type.String(), tasks: Type.Array(Type.String()) });
-export type Tombstone = Static<typeof Tombstone>;
-
 /** What each task carries of its app: with it an app is adopted after the loss of the bucket. */
 export const TaskData = Type.Object({
   app: App,
@@ -47,11 +41,9 @@ export const TaskData = Type.Object({
 export type TaskData = Static<typeof TaskData>;
 
 const records = codec(AppRecord);
-const tombstones = codec(Tombstone);
 const taskData = codec(TaskData);
 
 export const appKey = (id: string): string => `app.${encodeId(id)}`;
-export const tombstoneKey = (id: string): string => `deleted.${encodeId(id)}`;
 
 export interface Loaded {
   readonly records: readonly AppRecord[];

@@ -4,7 +4,7 @@ import { tally } from "#libs/core/tally.js";
 import type { Instant } from "#libs/core/time.js";
 import { type Instance, isStarting, isUnreachable } from "./instance.js";
 import type { ManagedApp } from "./managed-app.js";
-import { countText, secondsText } from "./words.js";
+import { countText, secondsText } from "#libs/core/words.js";
 
 export function appView(managed: ManagedApp, at: Instant): AppView {
   const { app, deployment, lastFailure, backingOff } = managed;

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import type { TaskReason } from "#protocol/task.js";
+import type { FrameworkTask } from "#libs/framework/scheduler.js";
+import {
+  afterEnd,
+  afterStart,
+  type BackingOff,
+  endOf,
+  isForgiven,
+  notBackingOff,
+  resumed,
+} from "#services/apps/backing-off.js";
+import { instance } from "./made.js";
+
+const times = { backoffSeconds: 1, backoffFactor: 2, maxLaunchDelaySeconds: 5 };
+
+function ended(
+  given: Partial<Omit<FrameworkTask, "latest">> & { readonly ranMs?: number; readonly reason?: TaskReason },
+): FrameworkTask {
+  const { ranMs, reason, phase = "failed", ...rest } = given;
+  return {
+    spec: { id: "t", name: "t", workload: { kind: "process" }, resources: { scalars: {}, ports: [] } },
+    change: 1,
+    agent: "a",
+    host: "h",
+    launchedAt: { mono: 0, wall: 0 },
+    phase,
+    latest: {
+      task: "t",
+      number: 1,
+      state: phase === "refused" || phase === "lost" || phase === "launching" ? "failed" : phase,
+      at: 5_000_000 + (ranMs ?? 0),
+      ...(reason !== undefined && { reason }),
+    },
+    ...(ranMs !== undefined && { startedAt: 5_000_000 }),
+    ...rest,
+  };
+}
+
+describe("backing off", () => {
+  it("delays by backoffSeconds · factor^(n−1), up to maxLaunchDelaySeconds", () => {
+    let state = notBackingOff;
+    const delays = [];
+    for (let failures = 1; failures <= 5; failures++) {
+      state = afterEnd(state, "failed", times, 10_000);
+      delays.push(state.until - 10_000);
+    }
+    assert.deepEqual(delays, [1000, 2000, 4000, 5000, 5000]); // 1·2^0, 2^1, 2^2, then min(5, 8), min(5, 16)
+  });
+
+  it("an instance that failed, ended by itself or never became healthy counts", () => {
+    assert.equal(endOf(ended({}), times, notBackingOff), "failed");
+    assert.equal(endOf(ended({ phase: "finished", reason: "exited" }), times, notBackingOff), "failed");
+    assert.equal(
+      endOf(ended({ phase: "killed", reason: "unhealthy", ranMs: 60_000 }), times, notBackingOff),
+      "failed",
+    );
+    assert.equal(endOf(ended({ reason: "image-missing" }), times, notBackingOff), "failed");
+  });
+
+  it("one that was asked to end, or fell with its agent, does not", () => {
+    assert.equal(
+      endOf(ended({ phase: "killed", reason: "kill-requested" }), times, notBackingOff),
+      "blameless",
+    );
+    assert.equal(endOf(ended({ phase: "lost" }), times, notBackingOff), "blameless");
+    assert.equal(endOf(ended({ reason: "host-restarted" }), times, notBackingOff), "blameless");
+    assert.equal(endOf(ended({ reason: "never-started" }), times, notBackingOff), "blameless");
+  });
+
+  it("after ten good seconds a failure is no reason to wait, and forgives the earlier ones", () => {
+    assert.equal(endOf(ended({ ranMs: 9_999 }), times, notBackingOff), "failed");
+    assert.equal(endOf(ended({ ranMs: 10_000 }), times, notBackingOff), "stumbled");
+    const troubled: BackingOff = { failures: 3, refusals: 0, until: 99_000 };
+    assert.deepEqual(afterEnd(troubled, "stumbled", times, 10_000), notBackingOff);
+  });
+
+  it("a longer delay needs as long a good run", () => {
+    const slow = { backoffSeconds: 60, backoffFactor: 1, maxLaunchDelaySeconds: 300 };
+    const before: BackingOff = { failures: 1, refusals: 0, until: 0 };
+    assert.equal(endOf(ended({ ranMs: 59_999 }), slow, before), "failed");
+    assert.equal(endOf(ended({ ranMs: 60_000 }), slow, before), "stumbled");
+  });
+
+  it("the first refusal in a row is free, and a start ends the row", () => {
+    const once = afterEnd(notBackingOff, "refused", times, 10_000);
+    assert.deepEqual(once, { failures: 0, refusals: 1, until: 10_000 });
+    const twice = afterEnd(once, "refused", times, 10_000);
+    assert.equal(twice.until, 11_000); // 1·2^0
+    assert.equal(afterEnd(afterStart(twice), "refused", times, 20_000).until, 20_000);
+  });
+
+  it("failures are forgotten when an instance launched since then has run well for long enough", () => {
+    const before: BackingOff = { failures: 2, refusals: 0, until: 0 };
+    const facts = { times, lastFailureAt: 1_000, wall: 20_000 };
+    assert.equal(isForgiven(before, [instance({ stagedAt: 10_000 })], facts), true); // ran 10 s
+    assert.equal(isForgiven(before, [instance({ stagedAt: 10_001 })], facts), false);
+    assert.equal(isForgiven(before, [instance({ stagedAt: 900 })], facts), false); // before the failure
+    assert.equal(isForgiven(before, [instance({ stagedAt: 5_000, isChecked: true })], facts), false);
+  });
+
+  it("the next leader goes on with the last delay", () => {
+    assert.deepEqual(resumed(2, times, 10_000), { failures: 2, refusals: 0, until: 12_000 });
+    assert.deepEqual(resumed(0, times, 10_000), notBackingOff);
+  });
+});
