@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { lastLines, run } from "./run.mjs";
+import { lastLines, run, SetupError } from "./run.mjs";
 
 const SOURCE_DIRS = ["protocol", "libs", "services", "test"];
 const SETTINGS = ["tsconfig.json", "package.json", "package-lock.json"];
@@ -32,7 +32,7 @@ async function compile(root) {
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
   const result = await run(process.execPath, [compiler, "-p", "."], { cwd: root });
   if (result.code !== 0)
-    throw new Error(`the build failed:\n${lastLines(result.stdout + result.stderr, 30)}`);
+    throw new SetupError(`the build failed:\n${lastLines(result.stdout + result.stderr, 30)}`);
 }
 
 /** Changes whenever a source is added, removed or written: sizes and times, not contents, so that it costs milliseconds. */

@@ -1,7 +1,7 @@
 import { readFile, utimes } from "node:fs/promises";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { lastLines, run } from "./run.mjs";
+import { run, SetupError } from "./run.mjs";
 
 /** Makes node_modules what package-lock.json says. @returns a line for the user. */
 export async function ensurePackages(root) {
@@ -15,8 +15,16 @@ export async function ensurePackages(root) {
     [...args, "ci", "--ignore-scripts", "--include=dev", "--prefer-offline", "--no-audit", "--no-fund"],
     { cwd: root, env: { ...process.env, npm_config_ignore_scripts: "true" } },
   );
-  if (result.code !== 0) throw new Error(`npm ci failed:\n${lastLines(result.stderr || result.stdout)}`);
+  if (result.code !== 0) throw new SetupError(`npm ci failed:\n${faultOf(result.stderr || result.stdout)}`);
   return `npm ci took ${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
+}
+
+/** npm ends its words with how to use it; the fault stands at their beginning, among warnings. */
+function faultOf(text) {
+  const lines = text
+    .split("\n")
+    .filter((line) => !line.startsWith("npm warn") && !/^npm error\s*$/.test(line));
+  return lines.slice(0, 15).join("\n");
 }
 
 /** The npm that runs us, else the one on PATH. */

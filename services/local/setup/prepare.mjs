@@ -7,7 +7,8 @@ import { ensurePackages } from "./install.mjs";
 import { findJdks } from "./jdks.mjs";
 import { withLock } from "./lock.mjs";
 import { openPackages } from "./packages.mjs";
-import { findConsul, findNats, SetupError, withoutSecret } from "./servers.mjs";
+import { SetupError } from "./run.mjs";
+import { findConsul, findNats, withoutSecret } from "./servers.mjs";
 import { openShelf } from "./shelf.mjs";
 import { ROOT, writeTools } from "./tools.mjs";
 import { atLeast } from "./versions.mjs";
@@ -27,15 +28,23 @@ async function main(mode) {
 
 async function prepare(mode, shelf) {
   await shelf.sweep();
-  // Servers download while npm and the compiler work.
-  const [, found] = await Promise.all([preparePrograms(), findTools(mode, shelf)]);
-  await writeTools(found);
+  // Servers download while npm and the compiler work. Both are waited for, whatever becomes of the other: nothing goes on
+  // in the background once the lock is given back.
+  const [programs, servers] = await Promise.allSettled([preparePrograms(), findTools(mode, shelf)]);
   await shelf.sweep();
+  const found = resultOf(servers);
+  await writeTools(found);
+  resultOf(programs);
   if (found.nats.kind === "missing") {
     throw new SetupError(
       `no nats-server ≥ 2.9 could be had; install the package nats-server, or name one with NATS_URL:\n${found.nats.reason}`,
     );
   }
+}
+
+function resultOf(settled) {
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
 }
 
 async function preparePrograms() {
@@ -102,6 +111,8 @@ function say(name, line) {
   console.log(`${name.padEnd(9)} ${line}`);
 }
 
+// A reader of our words that has gone away, as in `npm start | head`, is no reason to stop half-way.
+process.stdout.on("error", () => {});
 if (!atLeast(process.versions.node, NODE_NEEDED)) {
   console.error(
     `Emporion needs Node ${NODE_NEEDED} or newer, found ${process.versions.node} (${process.execPath})`,

@@ -40,6 +40,9 @@ export function lastLines(text, count = 12) {
   return text.trimEnd().split("\n").slice(-count).join("\n");
 }
 
+/** A fault of the machine or of the sources, told to the user without a stack. */
+export class SetupError extends Error {}
+
 /** PATH and the places where servers live that a plain user's PATH leaves out. */
 export function searchPath() {
   const named = (process.env.PATH ?? "").split(delimiter).filter((dir) => dir !== "");

@@ -17,4 +17,3 @@ interface Context {
 export function findNats(context: Context): Promise<Server>;
 export function findConsul(context: Context): Promise<Server>;
 export function withoutSecret(address: string): string;
-export class SetupError extends Error {}

@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { join } from "node:path";
 import { probeConsul, probeNats } from "./probe.mjs";
 import { fetchRelease, releaseFor } from "./releases.mjs";
-import { run, which } from "./run.mjs";
+import { run, SetupError, which } from "./run.mjs";
 import { atLeast, versionIn } from "./versions.mjs";
 
 const PROGRAM_DIRS = ["usr/sbin", "usr/bin", "sbin", "bin"];
@@ -157,6 +157,3 @@ function tooOld(spec, version) {
 export function withoutSecret(address) {
   return address.replace(/\/\/[^/@]*@/g, "//");
 }
-
-/** A fault of the user's set-up, told without a stack. */
-export class SetupError extends Error {}

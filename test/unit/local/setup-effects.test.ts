@@ -11,7 +11,8 @@ import { busyboxTar } from "#setup/image.mjs";
 import { withLock } from "#setup/lock.mjs";
 import { probeNats } from "#setup/probe.mjs";
 import { fetchRelease } from "#setup/releases.mjs";
-import { findConsul, findNats, SetupError } from "#setup/servers.mjs";
+import { SetupError } from "#setup/run.mjs";
+import { findConsul, findNats } from "#setup/servers.mjs";
 import { openShelf } from "#setup/shelf.mjs";
 
 let dir: string;
