@@ -1,5 +1,5 @@
 import { assert, unreachable } from "#libs/core/assert.js";
-import type { Instant } from "#libs/core/time.js";
+import { type Instant, never } from "#libs/core/time.js";
 import type { Machine, Tick } from "#libs/machine/machine.js";
 import type { Refusal } from "#protocol/errors.js";
 import type { Need, Subscribe } from "#protocol/framework.js";
@@ -133,7 +133,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       this.#launches.nextDeadline(),
       this.#kills.nextDeadline(this.#session.session),
       this.#demand.nextDeadline(),
-      this.#scheduler.nextDeadline(),
+      this.#scheduler.nextDeadline?.() ?? never,
     );
   }
 
@@ -197,7 +197,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
   /** What follows from any event. */
   #act(at: Instant): void {
     const { session } = this.#session;
-    this.#kills.order(at, this.#scheduler.kills(at));
+    this.#kills.order(at, this.#scheduler.kills?.(at) ?? []);
     this.#demand.look(at, this.#scheduler.needs(at));
     if (session !== undefined && !this.#offers.isEmpty && this.#agents.isSettled) {
       this.#place(at, session);

@@ -12,15 +12,15 @@ export interface Scheduler {
   needs(at: Instant): readonly Need[];
   /** Which tasks to launch with which of these offers; several launches may name one offer. What is not used is declined. */
   place(at: Instant, offers: readonly Offer[], ids: TaskIds): readonly Launch[];
-  /** Tasks that shall end. Asked after every event; naming one again is free, the SDK sees it through. */
-  kills(at: Instant): readonly KillOrder[];
+  /** Tasks that shall end; none unless given. Asked after every event; naming one again is free, the SDK sees it through. */
+  kills?(at: Instant): readonly KillOrder[];
   /**
    * A task has come (also on taking over: once for each task known), changed, or gone to a last phase. "hold": something has
    * to be stored first: the update is acknowledged, and an ended task let go, only when it is `released` (service.ts).
    */
   taskChanged(at: Instant, task: FrameworkTask): void | "hold";
-  /** Monotonic ms at which the answers above may change without an event; `never` when they do not. */
-  nextDeadline(): number;
+  /** Monotonic ms at which the answers above may change without an event; `never`, as unless given, when they do not. */
+  nextDeadline?(): number;
 }
 
 export interface Launch {
