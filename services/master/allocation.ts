@@ -26,7 +26,7 @@ export class Allocation {
     if (fresh.isEmpty || at.mono < this.nextDeadline()) return;
     const market = this.#market(at);
     fresh.clear();
-    if (market.roles.length === 0) return;
+    if (market.roles.length === 0 || market.open.length === 0) return;
     this.#lastPassAt = at.mono;
     this.#offers.make(at, allocate(market));
   }

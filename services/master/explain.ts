@@ -83,8 +83,8 @@ function totalText(name: string, { info: { totals } }: Agent): string {
 /** What lies not in the agents. */
 function waitingFor(cluster: Cluster, { framework: id, need }: Demand, agents: readonly Agent[]): string[] {
   const framework = cluster.frameworks.get(id);
-  if (framework === undefined) return [`framework ${id} is not known to the leader`];
-  const reasons: string[] = [];
+  const reasons: string[] = agents.length === 0 ? ["no agent is known"] : [];
+  if (framework === undefined) return [`framework ${id} is not known to the leader`, ...reasons];
   if (framework.removed) reasons.push(`framework ${id} is being removed`);
   else if (!framework.connected) reasons.push(`framework ${id} is not connected`);
   else if (framework.suppressed) reasons.push(`framework ${id} wants no offers at present`);
@@ -97,7 +97,6 @@ function waitingFor(cluster: Cluster, { framework: id, need }: Demand, agents: r
       );
     reasons.push(...limitReasons(cluster, framework.role, need));
   }
-  if (agents.length === 0) reasons.push("no agent is known");
   return [...reasons, ...tooLarge(need, agents)];
 }
 

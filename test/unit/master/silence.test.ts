@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { brief, lastAnswer, offersIn, only, Stage, use } from "./stage.js";
+
+const states = (stage: Stage): Record<string, string> =>
+  Object.fromEntries(
+    stage
+      .call("agents", {})
+      .value.map((agent: { info: { id: string }; state: string }) => [agent.info.id, agent.state]),
+  );
+
+describe("silent agents (R7)", () => {
+  it("are unreachable after the agent time-out: offers void, the share gone, frameworks with tasks there told", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    const { session } = stage.subscribe("f");
+    const hear = { sessions: [["f", session]] as [string, typeof session][] };
+    stage.wait(14_900, hear);
+    assert.deepEqual(states(stage), { a: "registered" });
+    const effects = stage.wait(1200, hear);
+    assert.deepEqual(states(stage), { a: "unreachable" });
+    assert.deepEqual(
+      only(effects, "tellFramework").map(({ event }) => event.type),
+      ["agent-changed", "rescinded"],
+    );
+    assert.equal((stage.stored.get("agent.a") as { standing: string }).standing, "unreachable");
+    assert.equal(stage.call("frameworks", {}).value[0].share, 0);
+  });
+
+  it("that report stay", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.wait(60_000, { agents: ["a"] });
+    assert.deepEqual(states(stage), { a: "registered" });
+  });
+
+  it("do not count while we were not connected for one whole agent time-out", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.wait(10_000);
+    stage.do({ type: "connectionChanged", connected: false });
+    stage.wait(60_000);
+    stage.do({ type: "connectionChanged", connected: true });
+    stage.wait(14_900);
+    assert.deepEqual(states(stage), { a: "registered" });
+    stage.wait(1200);
+    assert.deepEqual(states(stage), { a: "unreachable" });
+  });
+
+  it("do not count when we stood still for more than two beats", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.wait(14_000);
+    stage.now += 5_000;
+    stage.do({ type: "tick" });
+    stage.wait(14_000);
+    assert.deepEqual(states(stage), { a: "registered" });
+    stage.wait(2000);
+    assert.deepEqual(states(stage), { a: "unreachable" });
+  });
+
+  it("are never more than a tenth of all in a minute, and one at least; we say who is held back and why", () => {
+    const stage = new Stage();
+    for (let n = 0; n < 20; n++) stage.register(`a${n}`, { cpus: 1 });
+    const lost = () => Object.values(states(stage)).filter((state) => state === "unreachable").length;
+    const effects = stage.wait(17_000);
+    assert.equal(lost(), 2); // 10 % of 20
+    const said = only(effects, "log").map(({ message }) => message);
+    assert.deepEqual(said, [
+      "18 more of 20 agents are silent but not declared unreachable yet: at most 2 a minute, because so many at once are rather a fault of the network or of ours",
+    ]);
+    stage.wait(57_000);
+    assert.equal(lost(), 2);
+    stage.wait(4_000);
+    assert.equal(lost(), 4);
+  });
+
+  it("that report again are asked to void what we have voided, and only then are back", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    const { session } = stage.subscribe("f");
+    const hear = { sessions: [["f", session]] as [string, typeof session][] };
+    stage.wait(16_500, hear);
+    const reported = stage.report("a", { use: [use("f", "r", { cpus: 1 })] });
+    assert.deepEqual(states(stage), { a: "unreachable" });
+    const [rescind] = only(reported, "rescind");
+    assert.deepEqual(rescind!.rescind, { epoch: 3, generation: 1, offers: [], floor: 2 });
+    const effects = stage.answerRescind(rescind!, { use: [use("f", "r", { cpus: 2 })] });
+    assert.deepEqual(states(stage), { a: "registered" });
+    assert.deepEqual(brief(offersIn(effects)), ["a cpus 2"]);
+    assert.deepEqual(only(effects, "tellFramework")[0]!.event, {
+      type: "agent-changed",
+      epoch: 3,
+      agent: { agent: "a", state: "registered" },
+    });
+  });
+
+  it("that register again are back at once", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.wait(16_500);
+    assert.equal(lastAnswer(stage.register("a", { cpus: 4 })).ok, true);
+    assert.deepEqual(states(stage), { a: "registered" });
+    assert.equal((stage.stored.get("agent.a") as { standing: string }).standing, "known");
+    assert.equal(only(stage.effects, "publishEvent").at(-1)!.event.type, "back");
+  });
+
+  it("removed by an operator are gone for good, and refused when they come back", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    assert.equal(stage.call("removeAgent", { agent: "a" }).error.code, "conflict");
+    assert.equal(stage.call("removeAgent", { agent: "z" }).error.code, "not-found");
+    stage.wait(16_500);
+    assert.deepEqual(stage.call("removeAgent", { agent: "a" }), { ok: true, value: {} });
+    assert.deepEqual(states(stage), { a: "gone" });
+    const { error } = lastAnswer(stage.register("a", { cpus: 4 }));
+    assert.equal(error.code, "forbidden");
+    assert.match(error.message, /removed by an operator/);
+  });
+});

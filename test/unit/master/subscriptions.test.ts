@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { amounts } from "#libs/core/resources.js";
+import { brief, lastAnswer, need, offersIn, only, Stage, use } from "./stage.js";
+
+const subscribeOf = (framework: string, more: object = {}) => ({
+  framework,
+  role: "r",
+  needs: [],
+  suppressed: false,
+  ...more,
+});
+
+describe("subscriptions at the master", () => {
+  it("are answered when the record is stored and the consumer exists", () => {
+    const stage = new Stage();
+    const effects = stage.machine.handle(
+      { mono: stage.now, wall: 1 },
+      { type: "frameworkSubscribing", ask: 7, framework: "f", subscribe: subscribeOf("f") },
+    );
+    assert.deepEqual(
+      effects.filter(({ type }) => type !== "announce"),
+      [
+        {
+          type: "prepareFramework",
+          framework: "f",
+          record: { key: "framework.f", value: { id: "f", role: "r", name: "f", removed: false } },
+          done: { type: "frameworkPrepared", ask: 7, framework: "f", subscribe: subscribeOf("f") },
+        },
+      ],
+    );
+  });
+
+  it("say why when they cannot be prepared", () => {
+    const stage = new Stage();
+    const effects = stage.do({
+      type: "frameworkSubscribing",
+      ask: 7,
+      framework: "f",
+      subscribe: subscribeOf("f"),
+    });
+    assert.equal(lastAnswer(effects).ok, true);
+    stage.machine.handle(
+      { mono: stage.now, wall: 1 },
+      { type: "frameworkSubscribing", ask: 8, framework: "f", subscribe: subscribeOf("f") },
+    );
+    const failed = stage.do({
+      type: "frameworkPrepared",
+      ask: 8,
+      framework: "f",
+      subscribe: subscribeOf("f"),
+      failure: "no JetStream",
+    });
+    assert.deepEqual(lastAnswer(failed), {
+      ok: false,
+      error: { code: "unavailable", message: "no JetStream" },
+    });
+  });
+
+  it("open a session of this epoch; a new one fences the old: told, offers rescinded, messages refused", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    const old = stage.subscribe("f");
+    assert.deepEqual(old.session, { epoch: 3, counter: 1 });
+    stage.wait(10);
+    const { session, effects } = stage.subscribe("f");
+    assert.deepEqual(session, { epoch: 3, counter: 2 });
+    assert.deepEqual(only(effects, "tellFramework"), [
+      {
+        type: "tellFramework",
+        framework: "f",
+        session: old.session,
+        event: { type: "superseded", epoch: 3, by: session },
+      },
+    ]);
+    assert.deepEqual(only(effects, "rescind")[0]!.rescind.offers, [1]);
+    const { reply } = stage.say({ type: "sessionRenewed" }, "f", { session: old.session });
+    assert.equal(reply.error!.code, "stale");
+    assert.match(reply.error!.message, /session 3-1 of f was superseded by 3-2/);
+  });
+
+  it("name the agents to reconcile with: where it has tasks, or offers of an earlier session", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 4 })] });
+    stage.register("b", { cpus: 4 });
+    stage.register("c", { cpus: 4 }, { use: [use("g", "r", { cpus: 4 })] });
+    stage.subscribe("f");
+    stage.wait(10);
+    const { effects, session } = stage.subscribe("f");
+    const agents = [
+      { agent: "a", state: "registered" },
+      { agent: "b", state: "registered" },
+    ];
+    assert.deepEqual(lastAnswer(effects).agents, agents);
+    const asked = stage.say({ type: "agentsAsked" }, "f", { session, agents: ["c", "z"] });
+    assert.deepEqual(asked.reply.agents, [
+      { agent: "c", state: "registered" },
+      { agent: "z", state: "gone" },
+    ]);
+  });
+
+  it("two at once: the later one counts", () => {
+    const stage = new Stage();
+    const at = { mono: stage.now, wall: 1 };
+    const subscribe = subscribeOf("f");
+    for (const ask of [1, 2])
+      stage.machine.handle(at, { type: "frameworkSubscribing", ask, framework: "f", subscribe });
+    const first = stage.do({ type: "frameworkPrepared", ask: 1, framework: "f", subscribe });
+    assert.equal(lastAnswer(first).error.code, "stale");
+    assert.equal(
+      lastAnswer(stage.do({ type: "frameworkPrepared", ask: 2, framework: "f", subscribe })).ok,
+      true,
+    );
+  });
+
+  it("with a broken constraint or JDK are refused with every fault", () => {
+    const constraints = [{ attribute: "rack", operator: "like" as const, value: "(" }];
+    const needs = [need({}, 1), need({}, 1, { constraints, jdk: "new" })];
+    const stage = new Stage();
+    const event = {
+      type: "frameworkSubscribing",
+      ask: 1,
+      framework: "f",
+      subscribe: subscribeOf("f", { needs }),
+    };
+    const { error } = lastAnswer(stage.do(event as never));
+    assert.equal(error.code, "invalid");
+    assert.deepEqual(
+      error.faults.map(({ path }: { path: string }) => path),
+      ["/needs/1/constraints/0/value", "/needs/1/jdk"],
+    );
+  });
+
+  it("suppressed get nothing until revive, then what the new needs ask", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    const { session, effects } = stage.subscribe("f", { suppressed: true });
+    assert.deepEqual(offersIn(effects), []);
+    assert.deepEqual(brief(offersIn(stage.revive("f", session, [need({ cpus: 1 }, 1)]))), ["a cpus 1"]);
+    stage.say({ type: "offersSuppressed" }, "f", { session });
+    assert.deepEqual(offersIn(stage.register("b", { cpus: 4 })), []);
+    assert.deepEqual(offersIn(stage.wait(1000)), []);
+  });
+
+  it("that are counted get more when an offer is settled and more is wanted", () => {
+    const stage = new Stage();
+    for (const id of ["a", "b", "c", "d", "e"]) stage.register(id, { cpus: 1 });
+    const { session, effects } = stage.subscribe("f", { needs: [need({ cpus: 1 }, 2)] });
+    assert.equal(offersIn(effects).length, 4, "two, and two more to choose from");
+    stage.wait(10);
+    const used = { settled: [1], use: [use("f", "r", { cpus: 1 })] };
+    assert.deepEqual(offersIn(stage.report("a", used)), [], "three units are still out");
+    assert.deepEqual(brief(offersIn(stage.revive("f", session, [need({ cpus: 1 }, 4)]))), ["e cpus 1"]);
+  });
+
+  it("silent for 15 s are disconnected: offers rescinded, tasks kept; the same session may come back", () => {
+    const stage = new Stage({ settings: { agentTimeoutMs: 1e9 } });
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    const { session } = stage.subscribe("f");
+    const effects = stage.wait(17_000, { agents: ["a"] });
+    assert.equal(stage.call("frameworks", {}).value[0].state, "disconnected");
+    const [rescind] = only(effects, "rescind");
+    assert.deepEqual(offersIn(stage.answerRescind(rescind!, { use: [use("f", "r", { cpus: 1 })] })), []);
+    const { reply, effects: after } = stage.say({ type: "sessionRenewed" }, "f", { session });
+    assert.equal(reply.ok, true);
+    assert.deepEqual(brief(offersIn(after)), ["a cpus 3"]);
+  });
+
+  describe("with a failover time-out", () => {
+    const away = (more: object = {}) => {
+      const stage = new Stage();
+      stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+      stage.subscribe("f", { failoverTimeoutMs: 30_000, ...more });
+      return stage;
+    };
+
+    it("away for longer have their tasks ended on every agent, and are forgotten after", () => {
+      const stage = away();
+      assert.deepEqual(only(stage.wait(40_000, { agents: ["a"] }), "removeFromAgent"), []);
+      const effects = stage.wait(8_000, { agents: ["a"] });
+      assert.deepEqual(only(effects, "removeFromAgent"), [
+        { type: "removeFromAgent", agent: "a", removal: { epoch: 3, framework: "f" } },
+      ]);
+      assert.equal((stage.stored.get("framework.f") as { removed: boolean }).removed, true);
+      const again = stage.do({
+        type: "frameworkSubscribing",
+        ask: 1,
+        framework: "f",
+        subscribe: subscribeOf("f"),
+      });
+      assert.equal(lastAnswer(again).error.code, "conflict");
+      const [rescind] = only(stage.effects, "rescind");
+      stage.answerRescind(rescind!, { use: [] });
+      const last = stage.wait(1100, { agents: ["a"] });
+      assert.deepEqual(only(last, "forget"), [{ type: "forget", key: "framework.f" }]);
+      assert.equal(only(last, "dropConsumer").length, 1);
+      assert.equal(stage.subscribe("f").session.counter, 2);
+    });
+
+    it("are told again to agents that still have tasks", () => {
+      const stage = away();
+      const effects = stage.wait(70_000, { agents: ["a"] });
+      assert.equal(only(effects, "removeFromAgent").length, 3);
+    });
+
+    it("count only the time in which we were connected", () => {
+      const stage = away();
+      stage.wait(16_000, { agents: ["a"] });
+      stage.do({ type: "connectionChanged", connected: false });
+      stage.wait(60_000);
+      stage.do({ type: "connectionChanged", connected: true });
+      assert.deepEqual(only(stage.wait(28_000, { agents: ["a"] }), "removeFromAgent"), []);
+      assert.equal(only(stage.wait(4_000, { agents: ["a"] }), "removeFromAgent").length, 1);
+    });
+
+    it("off unless asked for", () => {
+      const stage = away({ failoverTimeoutMs: undefined });
+      assert.deepEqual(only(stage.wait(200_000, { agents: ["a"] }), "removeFromAgent"), []);
+    });
+
+    it("go on counting under the next leader, from the beginning of its term", () => {
+      const record = away().stored.get("framework.f");
+      const next = new Stage({ epoch: 4, registry: { frameworks: [record as never] } });
+      next.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+      assert.equal(only(next.wait(31_500, { agents: ["a"] }), "removeFromAgent").length, 1);
+    });
+  });
+
+  it("removed by an operator: its tasks are ended, also on an agent that comes back later", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    stage.subscribe("f");
+    stage.wait(16_500);
+    assert.deepEqual(stage.call("removeFramework", { framework: "f" }), { ok: true, value: {} });
+    assert.deepEqual(only(stage.effects, "removeFromAgent"), [], "it is unreachable");
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    assert.equal(only(stage.wait(1100), "removeFromAgent").length, 1);
+  });
+
+  it("roles: weight and limit are stored before the answer, and a raised limit leads to offers", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.call("setRole", { name: "r", limit: amounts({ cpus: 1 }) });
+    const { effects } = stage.subscribe("f", { needs: [need({ cpus: 1 })] });
+    assert.deepEqual(brief(offersIn(effects)), ["a cpus 1"]);
+    stage.wait(10);
+    const ask = 77;
+    const request = { name: "r", weight: 3, limit: amounts({ cpus: 3 }) };
+    const raised = stage.do({ type: "callAsked", ask, call: { name: "setRole", request } });
+    assert.deepEqual(brief(offersIn(raised)), ["a cpus 2"]);
+    assert.deepEqual(lastAnswer(raised).value.weight, 3);
+    assert.deepEqual(stage.stored.get("role.r"), request);
+  });
+});
