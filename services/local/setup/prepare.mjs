@@ -120,6 +120,15 @@ if (!atLeast(process.versions.node, NODE_NEEDED)) {
   process.exit(1);
 }
 main(process.argv[2]).catch((error) => {
-  console.error(`\nset-up failed: ${error instanceof SetupError ? error.message : (error.stack ?? error)}`);
+  console.error(`\nset-up failed: ${describeFault(error)}`);
   process.exit(1);
 });
+
+/** What the user or the machine can mend is told in a sentence; only a fault of ours comes with its stack. */
+function describeFault(error) {
+  if (error instanceof SetupError) return error.message;
+  if (error.code === "EACCES" || error.code === "EPERM") {
+    return `${error.message}. Does it belong to another user, from a run as root? Remove .tools, .build and node_modules as that user`;
+  }
+  return error.code === undefined ? (error.stack ?? String(error)) : error.message;
+}
