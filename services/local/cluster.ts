@@ -96,6 +96,13 @@ export class LocalCluster {
     return consul.kind === "running" ? consul.url : `http://127.0.0.1:${this.ports.consulHttp}`;
   }
 
+  get consulWords(): string {
+    const dns = this.tools.consul.kind === "binary" ? `, DNS on port ${this.ports.consulDns}` : "";
+    return this.consulAddress === undefined
+      ? "none: services are listed by the cluster only"
+      : `${this.consulAddress}${dns}`;
+  }
+
   get natsUrl(): string {
     const { nats } = this.tools;
     return nats.kind === "running" ? nats.url : `nats://127.0.0.1:${this.ports.nats}`;

@@ -23,8 +23,10 @@ async function run(options: Options): Promise<number> {
   const cluster = await LocalCluster.prepare(options, clock, say);
   try {
     await cluster.start();
-    say(`consul ${cluster.consulAddress ?? "none: services are listed by the cluster only"}`);
-    say(`data ${options.data}, logs in ${options.data}/log`);
+    say(`nats    ${cluster.natsUrl}`);
+    say(`consul  ${cluster.consulWords}`);
+    say(`docker  ${cluster.dockerSocket ?? "none: agents do not offer containers"}`);
+    say(`data    ${options.data}, logs in ${options.data}/log`);
     const client = new GatewayClient(cluster.ports.gateway);
     const until = new Deadline(clock, patienceMs);
     void stopAsked.then(() => until.cancel());

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { readdirSync, readFileSync } from "node:fs";
+import { eventually } from "#test/support/eventually.js";
+import { anyPorts, type LocalCluster, startCluster, startLocal } from "./support/cluster.js";
+import { sleeper } from "./support/work.js";
+
+describe("a cluster on one machine", function () {
+  this.timeout(180_000);
+  let cluster: LocalCluster;
+  before(async () => {
+    cluster = await startCluster({ flags: ["--empty", "--agents", "2"] });
+  });
+  after(() => cluster.remove());
+
+  it("a data directory in use is refused in one line", async () => {
+    const second = startLocal(["--data", cluster.data, ...anyPorts, "--empty"]);
+    const [code] = (await once(second.process, "exit")) as [number];
+    assert.equal(code, 1);
+    assert.match(
+      second.output(),
+      /^emporion: the data directory .* is in use by another cluster \(process \d+\)/,
+    );
+  });
+
+  it("a port that is taken is refused before anything is started", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as { port: number };
+    const data = `${cluster.data}/other`;
+    const second = startLocal(["--data", data, ...anyPorts, "--empty", "--port", String(port)]);
+    const [code] = (await once(second.process, "exit")) as [number];
+    taken.close();
+    assert.equal(code, 1);
+    assert.match(
+      second.output(),
+      new RegExp(
+        `^emporion: port ${port} for the gateway is taken by another program; choose another one with --port`,
+        "m",
+      ),
+    );
+    assert.deepEqual(readdirSync(`${data}/run`), []);
+  });
+
+  it("a wrong flag is one clear line", async () => {
+    const wrong = startLocal(["--agents", "many"]);
+    const [code] = (await once(wrong.process, "exit")) as [number];
+    assert.equal(code, 2);
+    assert.match(wrong.output(), /--agents <n>.*expected a whole number from 1 to 26/);
+  });
+
+  it("ending it ends its tasks and its processes; the next start brings the same apps back", async () => {
+    await cluster.api.deploy(sleeper("/local/app", 3));
+    const pids = readdirSync(`${cluster.data}/run`).map((file) =>
+      Number(readFileSync(`${cluster.data}/run/${file}`, "utf8")),
+    );
+    await cluster.end();
+    assert.deepEqual(pids.filter(isAlive), []);
+    assert.deepEqual(sleepersOf(cluster.data), []);
+
+    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2"] });
+    const app = await cluster.api.settled("/local/app");
+    assert.equal(app.tasksRunning, 3);
+  });
+
+  it("with --keep-tasks tasks go on, and the next start has the same ones", async () => {
+    await cluster.end();
+    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2", "--keep-tasks"] });
+    await cluster.api.settled("/local/app");
+    const before = await runningIds(cluster);
+    await cluster.end();
+    assert.equal(sleepersOf(cluster.data).length, 3);
+    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2"] });
+    await eventually("the tasks to be found again", async () => (await runningIds(cluster)).length === 3);
+    assert.deepEqual(await runningIds(cluster), before);
+  });
+});
+
+const runningIds = async ({ api }: LocalCluster): Promise<string[]> =>
+  (await api.tasks("/local/app"))
+    .filter(({ latest }) => latest.state === "running")
+    .map(({ spec }) => spec.id)
+    .toSorted();
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Processes whose working directory is a sandbox below the directory, and that sleep. */
+function sleepersOf(data: string): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
+        return environment.includes(data) && readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "sleep";
+      } catch {
+        return false;
+      }
+    });
+}

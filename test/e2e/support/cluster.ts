@@ -1,0 +1,91 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "#setup/tools.mjs";
+import { type Child, startChild } from "#test/support/child.js";
+import { eventually } from "#test/support/eventually.js";
+import { Api } from "./api.js";
+
+export interface LocalCluster {
+  /** Of the gateway. */
+  readonly url: string;
+  readonly api: Api;
+  readonly natsUrl: string;
+  readonly consul: { readonly url: string; readonly dnsPort: number };
+  readonly dockerSocket: string;
+  readonly data: string;
+  /** Of the process under its supervisor: `master`, `agent-a`, `nats`, … */
+  pid(name: string): number;
+  /** kill -9 of a process of the cluster; kept when its supervisor has started it again. */
+  crash(name: string): Promise<void>;
+  output(): string;
+  /** Asks it to end, as Ctrl-C does, and waits until it has. The data stays. */
+  end(): Promise<void>;
+  /** The same, and the data goes. */
+  remove(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  /** Kept from an earlier cluster; a new directory unless given. */
+  readonly data?: string;
+  readonly flags?: readonly string[];
+}
+
+/** A whole cluster, as `npm start -- --empty` makes it, on ports of its own. */
+export async function startCluster({
+  data = mkdtempSync(join(tmpdir(), "emporion-")),
+  flags = ["--empty"],
+}: ClusterOptions = {}): Promise<LocalCluster> {
+  const local = startLocal(["--data", data, ...anyPorts, ...flags]);
+  const url = await eventually("the cluster to be ready", () => readyUrl(local), 120_000);
+  const said = (pattern: RegExp): string => pattern.exec(local.output())?.[1] ?? "";
+  const pid = (name: string): number => Number(readFileSync(join(data, "run", `${name}.pid`), "utf8"));
+  return {
+    url,
+    api: new Api(url),
+    natsUrl: said(/^nats\s+(\S+)$/m),
+    consul: { url: said(/^consul\s+(http\S+?),/m), dnsPort: Number(said(/^consul.* DNS on port (\d+)$/m)) },
+    dockerSocket: said(/^docker\s+(\/\S+)$/m),
+    data,
+    pid,
+    async crash(name) {
+      const before = pid(name);
+      process.kill(before, "SIGKILL");
+      await eventually(`${name} to be started again`, () => pid(name) !== before, 10_000);
+    },
+    output: () => local.output(),
+    end: () => local.end("SIGTERM"),
+    async remove() {
+      await local.end("SIGTERM");
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The program behind `npm start`, with these flags. */
+export const startLocal = (flags: readonly string[]): Child =>
+  startChild(process.execPath, [
+    "--enable-source-maps",
+    join(ROOT, ".build/services/local/main.js"),
+    ...flags,
+  ]);
+
+/** Flags that let several clusters run side by side. */
+export const anyPorts = [
+  "--port",
+  "0",
+  "--nats-port",
+  "0",
+  "--consul-port",
+  "0",
+  "--consul-dns-port",
+  "0",
+  "--task-ports",
+  "21000-21999",
+];
+
+function readyUrl(local: Child): string | undefined {
+  const { exitCode } = local.process;
+  if (exitCode !== null) throw new Error(`the cluster ended with exit code ${exitCode}:\n${local.output()}`);
+  return /^ready (http:\S+)$/m.exec(local.output())?.[1];
+}
