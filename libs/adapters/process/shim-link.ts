@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { Cgroups } from "./cgroups.js";
-import { type FromShim, lines, shimVersion, type ToShim } from "./shim-words.js";
+import { type FromShim, lines, shimVersion, speaker, type ToShim } from "./shim-words.js";
 
 export interface ShimLinkOptions {
   /** Of the launcher; only its user may enter it. */
@@ -24,6 +24,7 @@ const startLimitMs = 15_000;
 /** The connection to the shim, which is found if it runs and started if not. */
 export class ShimLink {
   private socket: Socket | undefined;
+  private speak: ((words: ToShim) => void) | undefined;
   private opening: Promise<Result<void, string>> | undefined;
   private closed = false;
 
@@ -39,14 +40,15 @@ export class ShimLink {
     return this.opening;
   }
 
-  /** True when it was handed to a shim, which may still die before it reads it: then `lost` follows. */
-  say(words: ToShim): boolean {
-    return this.socket !== undefined && (this.socket.write(`${JSON.stringify(words)}\n`), true);
+  /** Lost when no shim listens, or when it dies before it has read it: `lost` was or will be called. */
+  say(words: ToShim): void {
+    this.speak?.(words);
   }
 
   /** The shim stays while tasks of it run. */
   close(): void {
     this.closed = true;
+    this.speak = undefined;
     this.socket?.destroy();
     this.socket = undefined;
   }
@@ -95,6 +97,7 @@ export class ShimLink {
         clearTimeout(timer);
         if (!met) return done("the shim ended");
         this.socket = undefined;
+        this.speak = undefined;
         this.opening = undefined;
         if (!this.closed) this.options.lost();
       });
@@ -107,6 +110,7 @@ export class ShimLink {
             if (words.version !== shimVersion) return socket.destroy(new Error(otherVersion(words)));
             met = true;
             this.socket = socket;
+            this.speak = speaker(socket);
           }
           this.options.heard(words);
           done(undefined);

@@ -69,3 +69,26 @@ export function lines(handle: (line: string) => void): (piece: string) => void {
     for (const part of parts) handle(part);
   };
 }
+
+interface Corkable {
+  cork(): void;
+  uncork(): void;
+  write(text: string): unknown;
+}
+
+/** What is said in one turn, or up to `most` at once, goes out in one write: each would wake the other side. */
+export function speaker(socket: Corkable, most = 16): (words: ToShim | FromShim) => void {
+  let waiting = 0;
+  const flush = () => {
+    if (waiting > 0) socket.uncork();
+    waiting = 0;
+  };
+  return (words) => {
+    if (waiting === 0) {
+      socket.cork();
+      process.nextTick(flush);
+    }
+    socket.write(`${JSON.stringify(words)}\n`);
+    if (++waiting === most) flush();
+  };
+}

@@ -23,7 +23,7 @@ import { emptyGroup, enter, type Entry, oomKills, removeGroup, signalMembers, si
 import { isAlive, Orphans } from "./orphans.js";
 import { bootId, startTime } from "./proc.js";
 import { Records, type TaskEnd, type TaskRecord } from "./records.js";
-import { type CutOff, type FromShim, lines, shimVersion, type ToShim } from "./shim-words.js";
+import { type CutOff, type FromShim, lines, shimVersion, speaker, type ToShim } from "./shim-words.js";
 import { type Home, spawnInside } from "./spawn.js";
 
 interface Running {
@@ -45,6 +45,8 @@ const running = new Map<string, Running>();
 const connections: Socket[] = [];
 /** Seconds since the host's start, those in suspension included: the clock on which agents are cut off. */
 let reachedAt = uptime();
+/** To the agent that is served; nobody hears it when there is none, and the next one reads the records. */
+let say: (words: FromShim) => void = () => {};
 
 // Only the host's end or a SIGKILL ends it before its tasks: what is sent to a whole service or terminal is not meant for it.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGPIPE"] as const)
@@ -65,6 +67,7 @@ const server = createServer((socket) => {
   socket.on("close", () => {
     const first = connections[0] === socket;
     connections.splice(connections.indexOf(socket), 1);
+    if (first) say = () => {};
     if (first && connections.length > 0) serve(connections[0]!);
     endIfIdle();
   });
@@ -76,15 +79,12 @@ setTimeout(endIfIdle, 30_000);
 
 function serve(socket: Socket): void {
   reachedAt = uptime();
+  say = speaker(socket);
   socket.on(
     "data",
     lines((line) => obey(JSON.parse(line) as ToShim)),
   );
   say({ type: "hello", version: shimVersion, pid: process.pid, records: records.all() });
-}
-
-function say(words: FromShim): void {
-  connections[0]?.write(`${JSON.stringify(words)}\n`);
 }
 
 function obey(order: ToShim): void {
