@@ -1,0 +1,119 @@
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Journal } from "#libs/ports/journal.js";
+
+/**
+ * JSON lines in one file. What is appended in one call is one write; the last line counts only when it is whole.
+ *
+ * Appending does not wait for the disk (no fsync): the journal guards against the death of the process, and a write that
+ * was made survives that. After a restart of the host nothing of what it names runs any more. Only `compact` waits, or the
+ * rename could reach the disk before the content, and a host's crash leave an empty journal in the place of a full one.
+ */
+export class FileJournal implements Journal {
+  private count = 0;
+  /** Bytes up to the end of the last whole record. */
+  private size = 0;
+  private handle: FileHandle | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly file: string) {}
+
+  get length(): number {
+    return this.count;
+  }
+
+  load(): Promise<readonly unknown[]> {
+    return this.inTurn(async () => {
+      const bytes = await readFile(this.file).catch(ifAbsent);
+      const whole = bytes.subarray(0, bytes.lastIndexOf(newline) + 1);
+      const records = whole.toString("utf8").split("\n").filter(Boolean).map(parse(this.file));
+      this.size = whole.length;
+      this.count = records.length;
+      if (whole.length < bytes.length) await (await this.opened()).truncate(this.size);
+      return records;
+    });
+  }
+
+  append(records: readonly unknown[]): Promise<void> {
+    if (records.length === 0) return Promise.resolve();
+    const bytes = encode(records);
+    return this.inTurn(async () => {
+      const handle = await this.opened();
+      try {
+        await handle.writeFile(bytes);
+      } catch (cause) {
+        // None of them count: what the disk took of them is taken back.
+        await handle.truncate(this.size);
+        throw cause;
+      }
+      this.size += bytes.length;
+      this.count += records.length;
+    });
+  }
+
+  compact(records: readonly unknown[]): Promise<void> {
+    const bytes = encode(records);
+    return this.inTurn(async () => {
+      const fresh = await openAppending(`${this.file}.new`, constants.O_TRUNC);
+      try {
+        await fresh.writeFile(bytes);
+        await fresh.datasync();
+        await rename(`${this.file}.new`, this.file);
+      } catch (cause) {
+        await fresh.close();
+        throw cause;
+      }
+      await this.handle?.close();
+      this.handle = fresh;
+      this.size = bytes.length;
+      this.count = records.length;
+    });
+  }
+
+  close(): Promise<void> {
+    return this.inTurn(async () => {
+      await this.handle?.close();
+      this.handle = undefined;
+    });
+  }
+
+  private async opened(): Promise<FileHandle> {
+    if (this.handle === undefined) {
+      await mkdir(dirname(this.file), { recursive: true });
+      this.handle = await openAppending(this.file, 0);
+    }
+    return this.handle;
+  }
+
+  /** One at a time, in the order of the calls; a failed one does not hold up the next. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.queue.then(work);
+    this.queue = turn.catch(() => {});
+    return turn;
+  }
+}
+
+const newline = 0x0a;
+
+const openAppending = (file: string, flags: number): Promise<FileHandle> =>
+  open(file, constants.O_CREAT | constants.O_APPEND | constants.O_RDWR | flags, 0o600);
+
+const encode = (records: readonly unknown[]): Buffer =>
+  Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+
+/** A whole line that is no JSON was not written by us: better no start than a wrong memory. */
+const parse =
+  (file: string) =>
+  (line: string, index: number): unknown => {
+    try {
+      return JSON.parse(line);
+    } catch (cause) {
+      throw new Error(`${file}: record ${index + 1} is no JSON: ${line.slice(0, 80)}`, { cause });
+    }
+  };
+
+function ifAbsent(cause: NodeJS.ErrnoException): Buffer {
+  if (cause.code === "ENOENT") return Buffer.alloc(0);
+  throw cause;
+}
