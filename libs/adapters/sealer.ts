@@ -1,15 +1,17 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { assert } from "#libs/core/assert.js";
 import type { Sealer } from "#libs/ports/seal.js";
 
-/** @param clusterKey secret of the cluster: whoever has it can make offers for every agent */
+/** @param clusterKey secret of the cluster: whoever has it can make offers for every agent. An agent has its own key only. */
 export class HmacSealer implements Sealer {
-  readonly #clusterKey: string;
+  readonly #clusterKey: string | undefined;
 
-  constructor(clusterKey: string) {
+  constructor(clusterKey?: string) {
     this.#clusterKey = clusterKey;
   }
 
   agentKey(agent: string): string {
+    assert(this.#clusterKey !== undefined, "only who has the cluster's key derives the keys of agents");
     return this.seal(this.#clusterKey, `agent:${agent}`);
   }
 

@@ -2,7 +2,6 @@ import { Observable, type Subscriber } from "rxjs";
 import { delay, type Clock } from "#libs/ports/clock.js";
 import type { Lease, LeaseState } from "#libs/ports/lease.js";
 import type { Log } from "#libs/ports/log.js";
-import type { Random } from "#libs/ports/random.js";
 import type { Entry, Store } from "#libs/ports/store.js";
 
 /*
@@ -18,7 +17,6 @@ import type { Entry, Store } from "#libs/ports/store.js";
 export interface KvLeaseOptions {
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Log;
   /** The bucket for all leases of a cluster: made if need be, with `leaseMs` as its time-to-live. */
   readonly bucket: string;
@@ -40,7 +38,7 @@ const lookMs = 150;
 const restMs = 4 * lookMs;
 const retryMs = 200;
 
-/** What stands under the key. `term` tells our own writes from others' when an answer was lost. */
+/** What stands under the key. `term` tells our own writes from others', and from those of a former process, when an answer was lost. */
 interface Claim {
   readonly holder: string;
   readonly term: string;
@@ -53,6 +51,7 @@ export class KvLease implements Lease {
   readonly #options: KvLeaseOptions;
   readonly #leaseMs: number;
   #heard = 0;
+  #terms = 0;
   #held: HeldTerm | undefined;
   /** Set while somebody listens to `states`. */
   #receiver: Subscriber<LeaseState> | undefined;
@@ -113,8 +112,8 @@ export class KvLease implements Lease {
 
   /** Looks and tries until the lease is ours; undefined when it is not wanted any more. */
   async #candidate(receiver: Subscriber<LeaseState>, wanted: () => boolean): Promise<HeldTerm | undefined> {
-    const { random, clock } = this.#options;
-    const term = random.token(16);
+    const { holder, clock } = this.#options;
+    const term = `${holder}.${clock.now().wall}.${++this.#terms}`;
     let told: string | undefined | null = null;
     while (wanted()) {
       const taken = this.#now() < this.#restUntil ? "resting" : await this.#take(term);

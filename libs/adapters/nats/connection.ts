@@ -39,10 +39,7 @@ export class NatsLink {
     this.#inboxPrefix = inboxPrefix;
     this.#connection = new BehaviorSubject<Connection>({ state: "connected", server: nc.getServer() });
     void this.#follow();
-    void nc.closed().then((error) => {
-      if (error) log.error("the connection to NATS is closed for good", { error });
-      this.#connection.next({ state: "disconnected" });
-    });
+    void nc.closed().then((error) => this.#closed(error));
   }
 
   /** Done when the first connection stands; the server may come late. Throws for credentials that the server refuses. */
@@ -131,6 +128,11 @@ export class NatsLink {
     if (!this.nc.isClosed() && this.isConnected && !this.nc.isDraining())
       await this.nc.drain().catch(() => undefined);
     await this.nc.close();
+  }
+
+  #closed(error: Error | void): void {
+    if (error) this.log.error("the connection to NATS is closed for good", { error });
+    this.#connection.next({ state: "disconnected" });
   }
 
   async #follow(): Promise<void> {
