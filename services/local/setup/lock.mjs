@@ -60,9 +60,11 @@ async function removeStale(path) {
   }
 }
 
+let drafts = 0;
+
 /** By a link, so that the file never stands there without its content. */
 async function createOnly(path, content) {
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.${process.pid}.${drafts++}`;
   await writeFile(draft, content);
   try {
     await link(draft, path);

@@ -39,11 +39,15 @@ describe("set-up: one at a time", () => {
   it("a second one waits for the first, and says for whom", async () => {
     const path = join(dir, "lock");
     const seen: string[] = [];
-    let release = (): void => {};
+    let release: () => void = () => {};
+    let enter: () => void = () => {};
+    const entered = new Promise<void>((resolve) => (enter = resolve));
     const first = withLock(path, async () => {
+      enter();
       await new Promise<void>((resolve) => (release = resolve));
       seen.push("first");
     });
+    await entered;
     let tell: (line: string) => void = () => {};
     const told = new Promise<string>((resolve) => (tell = resolve));
     const second = withLock(path, async () => seen.push("second"), tell);
@@ -51,6 +55,19 @@ describe("set-up: one at a time", () => {
     release();
     await Promise.all([first, second]);
     assert.deepEqual(seen, ["first", "second"]);
+  });
+
+  it("many in one process never meet", async () => {
+    const path = join(dir, "lock");
+    let inside = 0;
+    const all = Array.from({ length: 5 }, () =>
+      withLock(path, async () => {
+        assert.equal(++inside, 1);
+        await new Promise((resolve) => setImmediate(resolve));
+        inside--;
+      }),
+    );
+    await Promise.all(all);
   });
 
   it("the lock of a dead process, or of one that only has its number, holds nobody up", async () => {
