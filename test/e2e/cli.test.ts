@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "#setup/tools.mjs";
+import type { LocalCluster } from "./support/cluster.js";
+import { sharedCluster } from "./support/suite.js";
+import { sleeper, small } from "./support/work.js";
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+describe("the command line", function () {
+  this.timeout(120_000);
+  let cluster: LocalCluster;
+  const directory = mkdtempSync(join(tmpdir(), "emporion-cli-"));
+  before(async () => {
+    ({ cluster } = await sharedCluster());
+  });
+
+  const emporion = (...args: string[]): Promise<Said> => run(args, cluster.url);
+  const file = (name: string, text: string): string => {
+    const path = join(directory, name);
+    writeFileSync(path, text);
+    return path;
+  };
+
+  it("shows the cluster: status, agents, frameworks, offers", async () => {
+    const status = await emporion("status");
+    assert.equal(status.code, 0, status.err);
+    assert.match(status.out, /^agents\s+3 registered$/m);
+    assert.match(status.out, /^frameworks\s+.*apps.*jobs/m);
+    const agents = JSON.parse((await emporion("agents", "-o", "json")).out) as { info: { id: string } }[];
+    assert.deepEqual(
+      agents.map(({ info }) => info.id),
+      ["agent-a", "agent-b", "agent-c"],
+    );
+    for (const command of ["frameworks", "offers", "tasks", "services"])
+      assert.equal((await emporion(command)).code, 0, command);
+  });
+
+  it("deploys an app from YAML, waits for it, scales it and removes it", async () => {
+    const path = file("app.yaml", "id: /cli/app\ncmd: exec sleep 1000\ninstances: 2\ncpus: 0.02\nmem: 32\n");
+    const deployed = await emporion("app", "deploy", path);
+    assert.equal(deployed.code, 0, deployed.err);
+    assert.match(deployed.out, /\/cli\/app: 2 of 2 running/);
+    const scaled = await emporion("app", "scale", "/cli/app", "3");
+    assert.match(scaled.out, /3 of 3 running/, scaled.err);
+    assert.match((await emporion("app", "ls")).out, /\/cli\/app\s+3\/3\s+-\s+settled/);
+    assert.equal((await emporion("app", "rm", "/cli/app")).code, 0);
+  });
+
+  it("runs a job and ends with its result: 0 when it succeeded, 1 when it failed", async () => {
+    const path = file("job.json", JSON.stringify({ id: "cli.good", run: { cmd: "echo done", ...small } }));
+    const good = await emporion("job", "run", path);
+    assert.equal(good.code, 0, good.err);
+    assert.match(good.out, /SUCCESS/);
+    const bad = await emporion(
+      "job",
+      "run",
+      file("bad.json", JSON.stringify({ id: "cli.bad", run: { cmd: "exit 3", ...small } })),
+    );
+    assert.equal(bad.code, 1);
+    const result = await emporion("job", "result", "cli.bad");
+    assert.equal(result.code, 1);
+    assert.match(result.out, /FAILED/);
+    assert.equal((await emporion("logs", "cli.good")).out, "done\n");
+  });
+
+  it("explains why something is not placed", async () => {
+    const path = file(
+      "far.json",
+      JSON.stringify({ ...sleeper("/cli/far", 1), constraints: [["rack", "IS", "z"]] }),
+    );
+    assert.equal((await emporion("app", "deploy", "--no-wait", path)).code, 0);
+    const explained = await emporion("explain", "/cli/far");
+    assert.equal(explained.code, 0, explained.err);
+    assert.match(explained.out, /3 of 3 agents: .*rack/);
+    const late = await emporion("app", "deploy", "--timeout", "1", path);
+    assert.equal(late.code, 5);
+    await emporion("app", "rm", "/cli/far");
+  });
+
+  it("says what is wrong in one line, each kind with an exit code of its own", async () => {
+    const cases: [string[], number, RegExp][] = [
+      [["deply"], 2, /^emporion: unknown command 'deply'/],
+      [
+        ["app", "deploy", "/not/there.json"],
+        2,
+        /^emporion: cannot read \/not\/there\.json: there is no such file\n$/,
+      ],
+      [["app", "deploy", file("broken.yaml", "id: [")], 2, /is neither JSON nor YAML/],
+      [["app", "deploy", file("faulty.yaml", "id: /cli/faulty\ncpus: -1\n")], 4, /\/cpus: expected/],
+      [["app", "rm", "/cli/none"], 4, /cli\/none/],
+      [["job", "result", "cli.none"], 4, /cli\.none/],
+      [["logs", "nothing"], 4, /there is no task, app or job nothing/],
+      [["app", "scale", "/cli/none", "many"], 2, /expected a whole number from 0, found many/],
+    ];
+    for (const [args, code, words] of cases) {
+      const said = await emporion(...args);
+      assert.equal(said.code, code, `${args.join(" ")}: ${said.err}`);
+      assert.match(said.err, words);
+    }
+    const nobody = await run(["status"], "http://127.0.0.1:9");
+    assert.equal(nobody.code, 3);
+    assert.match(nobody.err, /^emporion: no cluster answers at http:\/\/127\.0\.0\.1:9/);
+  });
+});
+
+function run(args: readonly string[], url: string): Promise<Said> {
+  return new Promise((done) => {
+    execFile(
+      process.execPath,
+      [join(ROOT, "services/cli/emporion.mjs"), ...args],
+      { env: { ...process.env, EMPORION_URL: url } },
+      (error, out, err) => done({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
+}

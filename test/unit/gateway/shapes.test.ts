@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { Refused } from "#services/gateway/answer.js";
+import { appIdOf, marathonState, onlyScales } from "#services/gateway/marathon.js";
+import { metronomeTime } from "#services/gateway/metronome.js";
+import { exposureFault } from "#services/gateway/settings.js";
+import { parsedRange } from "#services/gateway/task-files.js";
+import { filledAndChecked } from "#services/gateway/validation.js";
+import { AppDefinition } from "#protocol/app.js";
+import { codec } from "#protocol/codec.js";
+
+describe("the gateway's shapes", () => {
+  it("app ids come with any number of slashes around them", () => {
+    assert.deepEqual(["demo/web", "/demo/web", "//demo/web/"].map(appIdOf), [
+      "/demo/web",
+      "/demo/web",
+      "/demo/web",
+    ]);
+  });
+
+  it("states are Marathon's", () => {
+    assert.deepEqual(["launching", "running", "refused", "lost"].map(marathonState), [
+      "TASK_STAGING",
+      "TASK_RUNNING",
+      "TASK_ERROR",
+      "TASK_LOST",
+    ]);
+  });
+
+  it("a body with nothing but instances scales", () => {
+    assert.ok(onlyScales({ instances: 3 }) && onlyScales({ id: "/x", instances: 0 }));
+    assert.ok(!onlyScales({ instances: 3, cmd: "x" }) && !onlyScales({ instances: "3" }) && !onlyScales({}));
+  });
+
+  it("times are Metronome's: no colon in the zone", () => {
+    assert.equal(metronomeTime(0), "1970-01-01T00:00:00.000+0000");
+  });
+
+  it("ranges of bytes", () => {
+    assert.deepEqual(parsedRange("bytes=1-3"), { start: 1, end: 3 });
+    assert.deepEqual(parsedRange("bytes=5-"), { start: 5 });
+    assert.deepEqual(parsedRange("bytes=-7"), { start: -7 });
+    assert.deepEqual(["bytes=-", "bytes=1-2,4-5", "lines=1-2", undefined].map(parsedRange), [
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("defaults of Marathon are filled in before the check", () => {
+    const filled = filledAndChecked(codec(AppDefinition), { id: "/x", cmd: "true", healthChecks: [{}] });
+    assert.ok(filled.ok);
+    assert.equal(filled.value.cpus, 1);
+    assert.equal(filled.value.healthChecks[0]?.maxConsecutiveFailures, 3);
+  });
+
+  it("refusals carry each fault with its path, and have the status that fits", () => {
+    const refused = new Refused({
+      code: "invalid",
+      message: "Object is not valid",
+      faults: [{ path: "/cpus", expected: ">= 0", found: "-1" }],
+    });
+    assert.equal(refused.status, 422);
+    assert.deepEqual(refused.body.details, [
+      { path: "/cpus", errors: ["expected >= 0, found -1"], expected: ">= 0", found: "-1" },
+    ]);
+  });
+
+  it("beyond loopback only with a token", () => {
+    assert.equal(exposureFault({ host: "127.0.0.1" }), undefined);
+    assert.equal(exposureFault({ host: "0.0.0.0", token: "0123456789abcdef" }), undefined);
+    assert.match(exposureFault({ host: "0.0.0.0" }) ?? "", /a token is needed/);
+  });
+});
