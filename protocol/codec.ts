@@ -81,13 +81,19 @@ function faultsOf(errors: readonly ValidationError[], value: unknown): Fault[] {
 function expectation({ keyword, params, message }: ValidationError): string {
   switch (keyword) {
     case "boolean":
-      return "no such property";
+      return "no property of this name";
     case "const":
       return JSON.stringify(params["allowedValue"]);
     case "enum":
       return `one of ${(params["allowedValues"] as unknown[]).map((each) => JSON.stringify(each)).join(", ")}`;
     case "pattern":
       return `text matching ${String(params["pattern"])}`;
+    case "minLength":
+    case "maxLength":
+      return `${keyword === "minLength" ? "at least" : "at most"} ${String(params["limit"])} characters`;
+    case "minItems":
+    case "maxItems":
+      return `${keyword === "minItems" ? "at least" : "at most"} ${String(params["limit"])} items`;
     default:
       return message.replace(/^must (be )?/, "");
   }

@@ -10,11 +10,20 @@ import { Refused } from "./answer.js";
 /** Calls the leaders of the services. */
 export interface BusApi {
   /** @throws Refused with the service's own refusal, or with `unavailable` or `timeout` */
-  call<Q extends TSchema, A extends TSchema>(call: ApiCall<Q, A>, request: Static<Q>): Promise<Static<A>>;
+  call<Q extends TSchema, A extends TSchema>(
+    call: ApiCall<Q, A>,
+    request: Static<Q>,
+    options?: CallOptions,
+  ): Promise<Static<A>>;
+}
+
+export interface CallOptions {
+  /** While nobody leads the call is tried again for so long; 6000 unless given. */
+  readonly leaderWaitMs?: number;
 }
 
 /** While nobody leads (a change of leader takes about a lease) a call is tried again for so long: it was not handled. */
-const leaderWaitMs = 6000;
+const leaderWaitUsualMs = 6000;
 const retryMs = 200;
 const timeoutMs = 5000;
 
@@ -27,7 +36,7 @@ export function busApi(bus: Bus, subjects: Subjects, clock: Clock): BusApi {
   };
 
   return {
-    async call({ service, name, answer }, request) {
+    async call({ service, name, answer }, request, { leaderWaitMs = leaderWaitUsualMs } = {}) {
       const subject = subjects.api(service, name);
       const bytes = new TextEncoder().encode(JSON.stringify(request));
       const giveUpAt = clock.now().mono + leaderWaitMs;

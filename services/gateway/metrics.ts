@@ -6,6 +6,9 @@ import { jobsApi } from "#protocol/job.js";
 import { scalar, sum } from "#libs/core/resources.js";
 import type { Parts } from "./parts.js";
 
+/** A scrape does not wait for somebody to lead: that nobody does is what it shall show. */
+const now = { leaderWaitMs: 0 };
+
 /** `/metrics` for Prometheus: the cluster as it is when asked, and this gateway's own requests. */
 export function metricsRoute(app: FastifyInstance, parts: Parts): void {
   const registry = new Registry();
@@ -59,7 +62,7 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
     for (const each of [agents, resources, tasks, share, apps, runs]) each.reset();
     await Promise.all([
       asked("master", async () => {
-        const views = await api.call(masterApi.agents, {});
+        const views = await api.call(masterApi.agents, {}, now);
         for (const { state } of views) agents.inc({ state });
         const present = views.filter(({ state }) => state === "registered");
         const kinds = {
@@ -70,20 +73,24 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
         for (const [kind, amount] of Object.entries(kinds))
           for (const resource of Object.keys(kinds.total.scalars))
             resources.set({ resource, kind }, scalar(amount, resource));
-        for (const framework of await api.call(masterApi.frameworks, {})) {
+        for (const framework of await api.call(masterApi.frameworks, {}, now)) {
           tasks.set({ framework: framework.id }, framework.tasks);
           share.set({ framework: framework.id, role: framework.role }, framework.share);
         }
       }),
       asked("apps", async () => {
-        for (const { app, running, staged, healthy, unhealthy } of await api.call(appsApi.list, {})) {
+        for (const { app, running, staged, healthy, unhealthy } of await api.call(appsApi.list, {}, now)) {
           const states = { wanted: app.definition.instances, running, staged, healthy, unhealthy };
           for (const [state, count] of Object.entries(states))
             apps.set({ app: app.definition.id, state }, count);
         }
       }),
       asked("jobs", async () => {
-        for (const { definition, active, successCount, failureCount } of await api.call(jobsApi.list, {})) {
+        for (const { definition, active, successCount, failureCount } of await api.call(
+          jobsApi.list,
+          {},
+          now,
+        )) {
           const counts = { active: active.length, success: successCount, failed: failureCount };
           for (const [status, count] of Object.entries(counts))
             runs.set({ job: definition.id, status }, count);

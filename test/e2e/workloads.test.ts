@@ -38,7 +38,7 @@ describe("each kind of workload on a real cluster", function () {
     );
     const tasks = await cluster.api.tasks("/e2e/web");
     assert.deepEqual(
-      answers.map((answer) => answer.split(" ")[0]).toSorted(),
+      answers.map((answer) => answer.split(" ")[0] ?? "").toSorted(),
       tasks
         .filter(({ latest }) => latest.state === "running")
         .map(({ spec }) => spec.id)
