@@ -212,6 +212,11 @@ async function endEngine(engine, log) {
 }
 
 async function endContainers(socket) {
+  const info = JSON.parse((await callDocker({ socket, path: "/info" })).body);
+  // A swarm would start its containers again, and holds on to networks of its own.
+  if ((info.Swarm?.LocalNodeState ?? "inactive") !== "inactive") {
+    await callDocker({ socket, method: "POST", path: "/swarm/leave?force=true" });
+  }
   const running = JSON.parse((await callDocker({ socket, path: "/containers/json" })).body);
   await Promise.all(
     running.map(({ Id }) => callDocker({ socket, method: "POST", path: `/containers/${Id}/kill` })),
