@@ -32,12 +32,14 @@ const IPTABLES_LINKS = [
  *   | {kind: "missing", reason: string}} Docker
  * @returns {Promise<Docker>}
  */
-export async function findDocker({ shelf, packages }) {
+export async function findDocker({ mode, shelf, packages }) {
   const running = await findRunning();
-  if (running.kind === "running") return running;
   const cannot = whyNoEngineOfOurOwn();
+  // Tests kill their engine, so one that runs for somebody else is their last resort.
+  if (running.kind === "running" && (mode === "start" || cannot !== undefined)) return running;
   if (cannot !== undefined) return { kind: "missing", reason: `${running.reason}; ${cannot}` };
-  return (await onPath()) ?? (await onShelf(shelf)) ?? (await fromPackages(shelf, packages));
+  const own = (await onPath()) ?? (await onShelf(shelf)) ?? (await fromPackages(shelf, packages));
+  return own.kind === "missing" && running.kind === "running" ? running : own;
 }
 
 /** Only a socket of this machine serves: agents share out this host, and a remote engine would run its tasks elsewhere. */

@@ -93,7 +93,7 @@ async function startDockerd(engine, dockerd) {
   await rotate(dockerd.logFile);
   await rm(engine.socket, { force: true });
   const subnet = await ensureBridge({ name: bridge, seed: engine.seed, env });
-  await writeNotes(engine, { before, subnet });
+  await writeNotes(engine, { bridge, cgroup: engine.cgroup, subnet, before });
   await writeFile(join(engine.dir, "daemon.json"), `${JSON.stringify(settings(engine))}\n`);
   const saved = await saveRules(env);
   const started = await ensureDaemon(dockerd);
