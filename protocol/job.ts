@@ -120,7 +120,10 @@ export const Run = Type.Object(
     status: Type.Enum(["INITIAL", "STARTING", "ACTIVE", "SUCCESS", "FAILED"]),
     createdAt: Type.Number(),
     completedAt: Type.Optional(Type.Number()),
-    attempts: Type.Array(Attempt),
+    attempts: Type.Array(Attempt, { description: "the first one and the last ones, at most 50" }),
+    earlierAttempts: Type.Optional(
+      Type.Integer({ minimum: 1, description: "how many between these are not shown" }),
+    ),
     retryAt: Type.Optional(
       Type.Number({ description: "when the next attempt may start, while it backs off" }),
     ),
@@ -134,8 +137,9 @@ export type Run = Static<typeof Run>;
 export const JobView = Type.Object(
   {
     definition: JobDefinition,
-    active: Type.Array(Run),
-    finished: Type.Array(Run),
+    active: Type.Array(Run, { description: "the newest ones, if they are many" }),
+    activeCount: Type.Optional(Type.Integer({ minimum: 0, description: "all of them" })),
+    finished: Type.Array(Run, { description: "newest first; the oldest are forgotten" }),
     successCount: Type.Integer(),
     failureCount: Type.Integer(),
   },

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { codec } from "#protocol/codec.js";
 import { encodeId } from "#protocol/ids.js";
+import type { Instant } from "#libs/core/time.js";
 import type { Outbox } from "./outbox.js";
 import type { KillOrder } from "./scheduler.js";
 
@@ -22,21 +23,31 @@ export const tombstoneKey = (id: string): string => `deleted.${encodeId(id)}`;
 export class Graves {
   readonly #outbox: Outbox;
   readonly #idOf = new Map<string, string>();
-  readonly #graves = new Map<string, { readonly at: number; readonly tasks: Set<string> }>();
+  readonly #graves = new Map<string, Grave>();
 
   constructor(loaded: readonly Tombstone[], outbox: Outbox) {
     this.#outbox = outbox;
-    for (const tombstone of loaded) this.#add(tombstone);
+    for (const tombstone of loaded) this.#add(tombstone).isStored = true;
   }
 
   has = (task: string): boolean => this.#idOf.has(task);
 
-  kills = (): KillOrder[] => Array.from(this.#idOf.keys(), (task) => ({ task }));
+  /** When that was deleted last, wall ms; undefined when nothing of it is left. */
+  deletedAt = (id: string): number | undefined => this.#graves.get(id)?.at;
+
+  /** Of those whose tombstone is stored. */
+  kills(): KillOrder[] {
+    const stored = [...this.#graves.values()].filter(({ isStored }) => isStored);
+    return stored.flatMap(({ tasks }) => Array.from(tasks, (task) => ({ task })));
+  }
 
   /** Beside those of the same id that are there already. `then`: it is stored. */
-  bury(tombstone: Tombstone, then?: () => void): void {
-    this.#add(tombstone);
-    this.#store(tombstone.id, then);
+  bury(tombstone: Tombstone, then?: (at: Instant) => void): void {
+    const grave = this.#add(tombstone);
+    this.#store(tombstone.id, (stored) => {
+      grave.isStored = true;
+      then?.(stored);
+    });
   }
 
   /** A buried task has ended: the tombstone goes with its last one. */
@@ -55,15 +66,24 @@ export class Graves {
     this.#outbox.remove(tombstoneKey(id));
   }
 
-  #add({ id, at, tasks }: Tombstone): void {
-    const before = this.#graves.get(id)?.tasks ?? [];
-    this.#graves.set(id, { at, tasks: new Set([...before, ...tasks]) });
+  #add({ id, at, tasks }: Tombstone): Grave {
+    const before = this.#graves.get(id);
+    const all = new Set([...(before?.tasks ?? []), ...tasks]);
+    const grave = { at, tasks: all, isStored: before?.isStored ?? false };
+    this.#graves.set(id, grave);
     for (const task of tasks) this.#idOf.set(task, id);
+    return grave;
   }
 
-  #store(id: string, then?: () => void): void {
+  #store(id: string, then?: (at: Instant) => void): void {
     const grave = this.#graves.get(id);
     if (grave === undefined) return;
     this.#outbox.store(tombstoneKey(id), { id, at: grave.at, tasks: [...grave.tasks] }, then);
   }
+}
+
+interface Grave {
+  readonly at: number;
+  readonly tasks: Set<string>;
+  isStored: boolean;
 }

@@ -192,9 +192,11 @@ export class Apps {
   #letGo(at: Instant, app: ManagedApp): void {
     const { id } = app;
     const left = [...app.instances.keys()];
-    if (left.length > 0) this.#graves.bury({ id, at: at.wall, tasks: left });
-    for (const task of left) this.#condemned.delete(task);
-    this.#kills = undefined;
+    if (left.length > 0)
+      this.#graves.bury({ id, at: at.wall, tasks: left }, () => {
+        for (const task of left) this.#condemned.delete(task);
+        this.#kills = undefined;
+      });
     if (this.wanting.delete(app)) this.needsVersion++;
     this.#due.delete(app);
     this.all.delete(id);

@@ -6,6 +6,7 @@ import { seenAttributes } from "#libs/core/constraint.js";
 import { fractionOf } from "#libs/core/hash.js";
 import { subtract } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
+import { boundedNeeds } from "#libs/framework/bounded-needs.js";
 import type { Launch, TaskIds } from "#libs/framework/scheduler.js";
 import { Counted } from "./counting.js";
 import type { ManagedApp } from "./managed-app.js";
@@ -17,7 +18,7 @@ import { taskSpec } from "./task-spec.js";
 export class Launcher {
   readonly #seen = new SeenAgents();
 
-  needs(apps: Iterable<ManagedApp>): Need[] {
+  needs(apps: Iterable<ManagedApp>): readonly Need[] {
     const needs = new Map<string, { need: Need; count: number }>();
     for (const { asked, shape } of byWaiting(apps)) {
       if (asked === 0) continue;
@@ -25,7 +26,7 @@ export class Launcher {
       if (known === undefined) needs.set(shape.kind, { need: shape.need, count: asked });
       else known.count += asked;
     }
-    return bounded(Array.from(needs.values(), ({ need, count }) => ({ ...need, count })));
+    return boundedNeeds(Array.from(needs.values(), ({ need, count }) => ({ ...need, count })));
   }
 
   place(at: Instant, offers: readonly Offer[], apps: Iterable<ManagedApp>, ids: TaskIds): Launch[] {
@@ -39,18 +40,6 @@ export class Launcher {
 
 const byWaiting = (apps: Iterable<ManagedApp>): ManagedApp[] =>
   [...apps].toSorted((a, b) => a.wantingSince! - b.wantingSince! || (a.id < b.id ? -1 : 1));
-
-const needsMost = 100;
-
-/** A message has room for so many kinds; what lies beyond is summed up in one that asks the least of each. */
-function bounded(needs: Need[]): Need[] {
-  if (needs.length <= needsMost) return needs;
-  const rest = needs.slice(needsMost - 1);
-  const names = new Set(rest.flatMap(({ resources }) => Object.keys(resources.scalars)));
-  const least = (name: string) => Math.min(...rest.map(({ resources }) => resources.scalars[name] ?? 0));
-  const scalars = Object.fromEntries(Array.from(names, (name) => [name, least(name)]));
-  return [...needs.slice(0, needsMost - 1), { resources: { scalars, ports: [] }, constraints: [] }];
-}
 
 function placeApp(
   managed: ManagedApp,

@@ -1,0 +1,12 @@
+import { runService } from "#libs/adapters/main.js";
+import { apps, appsModule } from "./module.js";
+import { AppsSettings } from "./settings.js";
+
+await runService({
+  name: "apps",
+  settings: AppsSettings,
+  start({ settings, container, crashed }) {
+    container.load(appsModule(settings));
+    return container.get(apps)(crashed);
+  },
+});

@@ -1,0 +1,12 @@
+import { runService } from "#libs/adapters/main.js";
+import { jobs, jobsModule } from "./module.js";
+import { JobsSettings } from "./settings.js";
+
+await runService({
+  name: "jobs",
+  settings: JobsSettings,
+  start({ settings, container, crashed }) {
+    container.load(jobsModule(settings));
+    return container.get(jobs)(crashed);
+  },
+});

@@ -1,0 +1,27 @@
+import { ContainerModule } from "inversify";
+import { Subjects } from "#protocol/subjects.js";
+import type { Stop } from "#libs/framework/runtime.js";
+import { provide } from "#libs/ports/provide.js";
+import { ports, token } from "#libs/ports/tokens.js";
+import { runJobs } from "./service.js";
+import type { JobsSettings } from "./settings.js";
+
+/** Starts jobs; `crashed` is called when a bug threw. */
+export const jobs = token<(crashed: (cause: unknown) => void) => Stop>("jobs");
+
+export type JobsOptions = Pick<JobsSettings, "cluster" | "framework" | "role" | "replicas">;
+
+export const jobsModule = ({ cluster, framework, role, replicas }: JobsOptions): ContainerModule =>
+  new ContainerModule((options) => {
+    provide(
+      options,
+      jobs,
+      [ports.bus, ports.streams, ports.store, ports.clock, ports.random, ports.log, ports.lease],
+      (bus, streams, store, clock, random, log, lease) => (crashed) =>
+        runJobs(
+          { bus, streams, store, clock, random, log, lease, subjects: new Subjects(cluster) },
+          { id: framework, role, replicas },
+          crashed,
+        ),
+    );
+  });
