@@ -19,7 +19,7 @@ export async function bareSpawns(count: number): Promise<number> {
     Array.from({ length: count }, (_, index) => spawnInGroup(`emporion-floor-${process.pid}-${index}`)),
   );
   const tookMs = performance.now() - startedAt;
-  await Promise.all(children.map(({ end }) => end()));
+  await Promise.all(children.map((child) => child.end()));
   return tookMs;
 }
 

@@ -33,6 +33,12 @@ export async function run({ json }: BenchOptions): Promise<void> {
 
 type Row = readonly string[];
 
+interface AppToRun {
+  readonly id: string;
+  readonly instances: number;
+  readonly [field: string]: unknown;
+}
+
 async function processes(api: Api, count: number): Promise<Row> {
   const floors: number[] = [];
   const took: number[] = [];
@@ -83,10 +89,7 @@ async function containers({ api, dockerSocket }: LocalCluster, image: string, co
 }
 
 /** The clock of the agent says when a task ran; it is this machine's. */
-async function timeToRunning(
-  api: Api,
-  definition: { readonly id: string; readonly instances: number },
-): Promise<number> {
+async function timeToRunning(api: Api, definition: AppToRun): Promise<number> {
   const startedAt = Date.now();
   await api.deploy(definition, 120_000);
   const tasks = (await api.tasks(definition.id)).filter(({ latest }) => latest.state === "running");

@@ -1,7 +1,7 @@
 /** `npm run bench -- <name> [--json]`: each benchmark is a file beside this one that exports `run`. */
-const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promise<void> }>> = {
+const benches: Record<string, () => Promise<{ readonly run: (options: BenchOptions) => Promise<void> }>> = {
   offers: () => import("./offers.js"),
-  launch: () => import("./launch.js" as string),
+  launch: () => import("./launch.js"),
 };
 
 export interface BenchOptions {
