@@ -2,50 +2,51 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import type { Probe, ProbeResult } from "#libs/ports/probe.js";
 
-/** Each look is a connection of its own: a kept one would hide that nobody takes new ones. */
+/** Looks from this host, each time over a connection of its own: one that was kept would hide that nobody takes new ones. */
 export class HostProbe implements Probe {
-  http(url: string, timeoutMs: number): Promise<ProbeResult> {
-    return within(timeoutMs, (signal, done) => {
-      request(
-        url,
-        { signal, agent: false, headers: { "user-agent": "emporion-health-check" } },
-        (response) => {
-          const status = response.statusCode ?? 0;
-          response.destroy();
-          done({ healthy: status >= 200 && status < 400, message: `HTTP ${status} from ${url}` });
-        },
-      )
-        .on("error", (cause) => done({ healthy: false, message: `${url}: ${cause.message}` }))
-        .end();
+  async http(url: string, timeoutMs: number): Promise<ProbeResult> {
+    if (!URL.canParse(url) || new URL(url).protocol !== "http:")
+      return { healthy: false, message: `${url}: expected a URL with http` };
+    return within(url, timeoutMs, (settle) => {
+      const asked = request(url, { agent: false, headers: { "user-agent": "emporion-health-check" } });
+      asked.on("response", ({ statusCode = 0 }) => settle(isFine(statusCode), `status ${statusCode}`));
+      asked.on("error", (cause) => settle(false, wordsOf(cause)));
+      asked.end();
+      return () => asked.destroy();
     });
   }
 
-  tcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
-    return within(timeoutMs, (signal, done) => {
-      const socket = connect({ host, port, signal } as Parameters<typeof connect>[0]);
-      socket.once("connect", () => {
-        socket.destroy();
-        done({ healthy: true, message: `connected to ${host}:${port}` });
-      });
-      socket.on("error", (cause) => done({ healthy: false, message: `${host}:${port}: ${cause.message}` }));
+  async tcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
+    return within(`${host}:${port}`, timeoutMs, (settle) => {
+      const socket = connect({ host, port });
+      socket.on("connect", () => settle(true, "connected"));
+      socket.on("error", (cause) => settle(false, wordsOf(cause)));
+      return () => socket.destroy();
     });
   }
 }
 
-/** The first word counts; what fails because its time was over says so. */
+const isFine = (status: number): boolean => status >= 200 && status <= 399;
+
+/** The first word counts; then whatever was begun is ended. */
 function within(
+  where: string,
   timeoutMs: number,
-  look: (signal: AbortSignal, done: (result: ProbeResult) => void) => void,
+  begin: (settle: (healthy: boolean, words: string) => void) => () => void,
 ): Promise<ProbeResult> {
-  return new Promise((resolve) => {
-    const abort = new AbortController();
-    const timer = setTimeout(() => {
-      resolve({ healthy: false, message: `no answer within ${timeoutMs} ms` });
-      abort.abort();
-    }, timeoutMs);
-    look(abort.signal, (result) => {
+  return new Promise((done) => {
+    const settle = (healthy: boolean, words: string) => {
       clearTimeout(timer);
-      resolve(result);
-    });
+      done({ healthy, message: `${where}: ${words}` });
+      end();
+    };
+    const timer = setTimeout(() => settle(false, `no answer within ${timeoutMs} ms`), timeoutMs);
+    const end = begin(settle);
   });
+}
+
+/** Several addresses of one name fail together, each in words of its own. */
+function wordsOf(cause: Error): string {
+  const [first] = cause instanceof AggregateError ? (cause.errors as Error[]) : [];
+  return (first ?? cause).message;
 }

@@ -24,28 +24,30 @@ export class SimProbe implements Probe {
 
   async http(url: string, timeoutMs: number): Promise<ProbeResult> {
     if (!URL.canParse(url) || new URL(url).protocol !== "http:")
-      return { healthy: false, message: `expected a URL with http, found ${url}` };
+      return { healthy: false, message: `${url}: expected a URL with http` };
     const { hostname, port, pathname } = new URL(url);
     const address = `${hostname}:${port === "" ? 80 : port}`;
     const listener = this.#listeners.get(address);
-    if (listener === undefined) return refused(address);
-    if (listener === "silent") return this.#late(timeoutMs);
+    if (listener === undefined) return refused(url, address);
+    if (listener === "silent") return this.#late(url, timeoutMs);
     const status = listener.status(pathname);
-    return { healthy: status >= 200 && status <= 399, message: `status ${status}` };
+    return { healthy: status >= 200 && status <= 399, message: `${url}: status ${status}` };
   }
 
   async tcp(host: string, port: number): Promise<ProbeResult> {
     const address = `${host}:${port}`;
-    return this.#listeners.has(address) ? { healthy: true, message: "connected" } : refused(address);
+    return this.#listeners.has(address)
+      ? { healthy: true, message: `${address}: connected` }
+      : refused(address, address);
   }
 
-  #late(timeoutMs: number): Promise<ProbeResult> {
-    const late: ProbeResult = { healthy: false, message: `no answer within ${timeoutMs} ms` };
+  #late(url: string, timeoutMs: number): Promise<ProbeResult> {
+    const late: ProbeResult = { healthy: false, message: `${url}: no answer within ${timeoutMs} ms` };
     return new Promise((done) => void this.#clock.after(timeoutMs, () => done(late)));
   }
 }
 
-const refused = (address: string): ProbeResult => ({
+const refused = (what: string, address: string): ProbeResult => ({
   healthy: false,
-  message: `connect ECONNREFUSED ${address}`,
+  message: `${what}: connect ECONNREFUSED ${address}`,
 });

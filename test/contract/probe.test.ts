@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { SystemClock } from "#libs/adapters/clock.js";
 import { HostProbe } from "#libs/adapters/probe.js";
-import type { Probe } from "#libs/ports/probe.js";
+import type { Probe, ProbeResult } from "#libs/ports/probe.js";
 import { SimProbe } from "#libs/sim/probe.js";
 import { eventually } from "#test/support/eventually.js";
 import { freePorts } from "#test/support/tools.js";
@@ -24,8 +24,15 @@ function probeContract(open: () => World): void {
   beforeEach(() => (world = open()));
   afterEach(() => world.close());
 
-  const http = async (path: string, timeoutMs = 2000) =>
-    world.probe.http(`http://127.0.0.1:${await world.answering()}${path}`, timeoutMs);
+  /** What is found at the path, with the message but for the address before it. */
+  const http = async (path: string) => {
+    const url = `http://127.0.0.1:${await world.answering()}${path}`;
+    return without(url, await world.probe.http(url, 2000));
+  };
+  const without = (where: string, { healthy, message }: ProbeResult): ProbeResult => {
+    assert.ok(message.startsWith(`${where}: `), message);
+    return { healthy, message: message.slice(where.length + 2) };
+  };
 
   it("http: a status of 200 to 399 is healthy, and redirects are not followed", async () => {
     assert.deepEqual(await http("/200"), { healthy: true, message: "status 200" });
@@ -40,13 +47,16 @@ function probeContract(open: () => World): void {
   });
 
   it("http: silence is not", async () => {
-    const result = await world.probe.http(`http://127.0.0.1:${await world.silent()}/`, 50);
-    assert.deepEqual(result, { healthy: false, message: "no answer within 50 ms" });
+    const url = `http://127.0.0.1:${await world.silent()}/`;
+    assert.deepEqual(without(url, await world.probe.http(url, 50)), {
+      healthy: false,
+      message: "no answer within 50 ms",
+    });
   });
 
   it("http: nobody there is not", async () => {
     const port = await world.nobody();
-    const message = `connect ECONNREFUSED 127.0.0.1:${port}`;
+    const message = `http://127.0.0.1:${port}/: connect ECONNREFUSED 127.0.0.1:${port}`;
     assert.deepEqual(await world.probe.http(`http://127.0.0.1:${port}/`, 2000), { healthy: false, message });
   });
 
@@ -54,19 +64,20 @@ function probeContract(open: () => World): void {
     for (const url of ["nonsense", "https://127.0.0.1/", "http://"])
       assert.deepEqual(await world.probe.http(url, 50), {
         healthy: false,
-        message: `expected a URL with http, found ${url}`,
+        message: `${url}: expected a URL with http`,
       });
   });
 
   it("tcp: a connection is enough", async () => {
-    const connected = { healthy: true, message: "connected" };
-    assert.deepEqual(await world.probe.tcp("127.0.0.1", await world.silent(), 2000), connected);
-    assert.deepEqual(await world.probe.tcp("127.0.0.1", await world.answering(), 2000), connected);
+    for (const port of [await world.silent(), await world.answering()]) {
+      const message = `127.0.0.1:${port}: connected`;
+      assert.deepEqual(await world.probe.tcp("127.0.0.1", port, 2000), { healthy: true, message });
+    }
   });
 
   it("tcp: nobody there is not healthy", async () => {
     const port = await world.nobody();
-    const message = `connect ECONNREFUSED 127.0.0.1:${port}`;
+    const message = `127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`;
     assert.deepEqual(await world.probe.tcp("127.0.0.1", port, 2000), { healthy: false, message });
   });
 }
