@@ -1,37 +1,44 @@
 import type { Attributes, Constraint } from "#protocol/resources.js";
 
-/** The attributes that a constraint sees: the agent's own, and `@agent` and `@host`. */
-export const seenAttributes = (agent: {
+/** Who a constraint is asked of. */
+export interface Constrained {
   readonly id: string;
   readonly host: string;
   readonly attributes: Attributes;
-}): Attributes => ({
-  ...agent.attributes,
-  "@agent": agent.id,
-  "@host": agent.host,
+}
+
+/** The attributes that a constraint sees: the agent's own, and `@agent` and `@host`. */
+export const seenAttributes = ({ id, host, attributes }: Constrained): Attributes => ({
+  ...attributes,
+  "@agent": id,
+  "@host": host,
 });
 
-/** Undefined when it holds; else why not: `rack is b, asked: is a`. */
-export function constraintBroken(
-  { attribute, operator, value = "" }: Constraint,
-  attributes: Attributes,
-): string | undefined {
+/** One of them, without making the others. */
+export const seenAttribute = ({ id, host, attributes }: Constrained, name: string): string | undefined =>
+  name === "@agent" ? id : name === "@host" ? host : attributes[name];
+
+/** @param found value of the constraint's attribute; undefined: there is none */
+export function constraintHolds({ operator, value = "" }: Constraint, found: string | undefined): boolean {
+  switch (operator) {
+    case "is":
+      return found === value;
+    case "is-not":
+      return found !== value;
+    case "like":
+      return found !== undefined && wholeMatch(value, found);
+    case "unlike":
+      return found === undefined || !wholeMatch(value, found);
+    case "exists":
+      return found !== undefined;
+  }
+}
+
+/** Undefined when it holds; else why not: `attribute rack is b, asked: is a`. */
+export function constraintBroken(constraint: Constraint, attributes: Attributes): string | undefined {
+  const { attribute, operator, value = "" } = constraint;
   const found = attributes[attribute];
-  const holds = () => {
-    switch (operator) {
-      case "is":
-        return found === value;
-      case "is-not":
-        return found !== value;
-      case "like":
-        return found !== undefined && wholeMatch(value, found);
-      case "unlike":
-        return found === undefined || !wholeMatch(value, found);
-      case "exists":
-        return found !== undefined;
-    }
-  };
-  return holds()
+  return constraintHolds(constraint, found)
     ? undefined
     : `attribute ${attribute} is ${found ?? "absent"}, asked: ${operator}${value && ` ${value}`}`;
 }

@@ -1,7 +1,7 @@
 import type { Need } from "#protocol/framework.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
 import type { Attributes, PortRange, Resources } from "#protocol/resources.js";
-import { constraintBroken, seenAttributes } from "./constraint.js";
+import { constraintBroken, constraintHolds, seenAttribute, seenAttributes } from "./constraint.js";
 import { amountText, portCount, subtractPorts } from "./resources.js";
 
 /** What can be had on one agent: an offer, or what an agent has free. */
@@ -31,9 +31,16 @@ export function misfit(need: Need, place: Place): Misfit | undefined {
 
 /** The same answer without words: what fails most often is looked at first, and nothing is written down. */
 export const fits = (need: Need, place: Place): boolean =>
-  resourcesFit(need, place.resources) &&
-  executorMisfit(need, place) === undefined &&
-  constraintMisfit(need, place) === undefined;
+  resourcesFit(need, place.resources) && hostFits(need, place);
+
+/** The part of the answer that stays the same while the agent is not configured anew: executor, JDK, constraints. */
+export function hostFits(need: Need, place: Place): boolean {
+  for (const constraint of need.constraints) {
+    const found = seenAttribute(place, constraint.attribute);
+    if (!constraintHolds(constraint, found)) return false;
+  }
+  return need.executor === undefined || executorMisfit(need, place) === undefined;
+}
 
 function executorMisfit({ executor, jdk }: Need, place: Place): Misfit | undefined {
   if (executor === undefined) return undefined;
@@ -62,7 +69,11 @@ function constraintMisfit({ constraints }: Need, place: Place): Misfit | undefin
   return undefined;
 }
 
-function resourcesFit({ resources: asked, portCount: portsAsked = 0 }: Need, free: Resources): boolean {
+/** The part that changes with what is free: scalars and ports. */
+export function resourcesFit(
+  { resources: asked, portCount: portsAsked = 0 }: Need,
+  free: Resources,
+): boolean {
   for (const name in asked.scalars) if (asked.scalars[name]! > (free.scalars[name] ?? 0)) return false;
   return (
     (portsAsked === 0 || portsAsked <= portCount(free.ports)) &&

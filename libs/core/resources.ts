@@ -37,11 +37,10 @@ export const sum = (all: Iterable<Resources>): Resources => {
 
 /** What is left of `a` without `b`; a name that `b` has more of than `a` comes out as 0. */
 export function subtract(a: Resources, b: Resources): Resources {
-  const scalars = { ...a.scalars };
-  for (const name in b.scalars) {
-    const left = (scalars[name] ?? 0) - b.scalars[name]!;
+  const scalars: Record<string, number> = {};
+  for (const name in a.scalars) {
+    const left = a.scalars[name]! - (b.scalars[name] ?? 0);
     if (left > 0) scalars[name] = left;
-    else delete scalars[name];
   }
   return { scalars, ports: b.ports.length === 0 ? a.ports : subtractPorts(a.ports, b.ports) };
 }
@@ -82,6 +81,7 @@ export function takePorts(ports: readonly PortRange[], count: number): PortRange
 
 /** Sorted, overlapping and neighbouring ranges joined, ranges that end before they begin dropped. */
 export function joinPorts(ports: readonly PortRange[]): PortRange[] {
+  if (isJoined(ports)) return ports as PortRange[];
   const sorted = ports.filter(([first, last]) => first <= last).toSorted((a, b) => a[0] - b[0]);
   const joined: PortRange[] = [];
   for (const [first, last] of sorted) {
@@ -90,6 +90,16 @@ export function joinPorts(ports: readonly PortRange[]): PortRange[] {
     else joined.push([first, last]);
   }
   return joined;
+}
+
+/** They mostly are: telling so is much cheaper than making a new list. */
+function isJoined(ports: readonly PortRange[]): boolean {
+  let next = Number.NEGATIVE_INFINITY;
+  for (const [first, last] of ports) {
+    if (first < next || last < first) return false;
+    next = last + 2;
+  }
+  return true;
 }
 
 /** Walks both sorted lists once: O(ranges). */

@@ -12,6 +12,12 @@ import type { AgentRecord } from "./registry.js";
  */
 export type Standing = AgentStanding["state"];
 
+/** How many of one kind of need, by its key, an offer was made for. */
+export interface Units {
+  readonly key: string;
+  readonly count: number;
+}
+
 /** An offer that nobody has settled yet: charged in full to its framework. */
 export interface OpenOffer {
   readonly number: number;
@@ -20,8 +26,7 @@ export interface OpenOffer {
   readonly session: Session;
   readonly role: string;
   readonly resources: Resources;
-  /** How many of each kind of need (by its key) it was made for. */
-  readonly units: ReadonlyMap<string, number>;
+  readonly units: readonly Units[];
   readonly madeAt: number;
   state: "out" | "rescinding";
 }

@@ -13,6 +13,7 @@ export class Allocation {
   readonly #cluster: Cluster;
   readonly #offers: Offers;
   #lastPassAt = Number.NEGATIVE_INFINITY;
+  #passes = 0;
   #wasComplete = false;
 
   constructor(cluster: Cluster, offers: Offers) {
@@ -28,6 +29,7 @@ export class Allocation {
     fresh.clear();
     if (market.roles.length === 0 || market.open.length === 0) return;
     this.#lastPassAt = at.mono;
+    this.#passes++;
     this.#offers.make(at, allocate(market));
   }
 
@@ -53,6 +55,7 @@ export class Allocation {
       total: shares.total,
       open: books.open,
       fresh: [...books.fresh.agents],
+      turn: this.#passes,
       roles: this.#roleClaims(at),
       blocks: (framework, agent, offered) => filters.blocks(framework, agent, offered),
     };

@@ -1,10 +1,11 @@
 import type { Resources } from "#protocol/resources.js";
 import type { Place } from "#libs/core/fits.js";
-import { add, dominantShare, subtract } from "#libs/core/resources.js";
+import { add, dominantShare, none, subtract } from "#libs/core/resources.js";
+import type { Units } from "./agents.js";
 import type { Want } from "./frameworks.js";
 import { Heap } from "./heap.js";
 import { clipped, hasSize, piece, timesIn, worthOffering } from "./pieces.js";
-import { Ring, type Stall } from "./ring.js";
+import { Floor, Ring, type Stall } from "./ring.js";
 
 /**
  * Who is offered what: dominant resource fairness, first between roles, then between the frameworks of a role, by
@@ -36,6 +37,8 @@ export interface Market {
   readonly open: readonly Supply[];
   /** Those among them that have something new: all that most claims need to look at. */
   readonly fresh: readonly Supply[];
+  /** The number of the pass: where to begin looking goes round with it. */
+  readonly turn: number;
   readonly roles: readonly RoleClaim[];
   /** Whether the framework has said that it does not want this from there. */
   blocks(framework: string, agent: string, offered: Resources): boolean;
@@ -69,7 +72,7 @@ export interface Grant {
   readonly framework: string;
   readonly role: string;
   readonly resources: Resources;
-  readonly units: ReadonlyMap<string, number>;
+  readonly units: readonly Units[];
 }
 
 /** Agents beyond the count of a need that are shown for choice. */
@@ -84,9 +87,13 @@ class Pass {
   readonly #everywhere = new Map<string, Ring>();
   readonly #fresh = new Map<string, Ring>();
   readonly #grants: GrowingGrant[] = [];
+  readonly #allFloor: Floor;
+  readonly #freshFloor: Floor;
 
   constructor(market: Market) {
     this.#market = market;
+    this.#allFloor = new Floor(market.open);
+    this.#freshFloor = new Floor(market.fresh);
   }
 
   run(): Grant[] {
@@ -157,7 +164,7 @@ class Pass {
   }
 
   #give(role: RoleClaimant, claimant: Claimant, want: Wanted, stall: Stall, { resources, units }: Cut): void {
-    stall.left = subtract(stall.left, resources);
+    stall.left = resources === stall.left ? none : subtract(stall.left, resources);
     const lastPort = resources.ports.at(-1);
     if (lastPort !== undefined) stall.lastPort = lastPort[1];
     want.left -= units;
@@ -165,12 +172,11 @@ class Pass {
     let grant = claimant.granted.get(stall);
     if (grant === undefined) {
       const { framework } = claimant.claim;
-      const units = new Map<string, number>();
-      grant = { agent: stall.place.id, framework, role: role.name, resources, units };
+      grant = { agent: stall.place.id, framework, role: role.name, resources, units: [] };
       claimant.granted.set(stall, grant);
       this.#grants.push(grant);
     } else grant.resources = add(grant.resources, resources);
-    grant.units.set(want.key, (grant.units.get(want.key) ?? 0) + units);
+    countUnits(grant.units, want.key, units);
     claimant.charge(resources, this.#market.total);
     role.charge(resources, this.#market.total);
   }
@@ -179,8 +185,8 @@ class Pass {
     const rings = claimant.claim.looksEverywhere ? this.#everywhere : this.#fresh;
     let ring = rings.get(want.key);
     if (ring === undefined) {
-      const { open, fresh } = this.#market;
-      ring = new Ring(want.need, rings === this.#everywhere ? open : fresh, this.#stallOf);
+      const floor = rings === this.#everywhere ? this.#allFloor : this.#freshFloor;
+      ring = new Ring(want.need, floor, this.#market.turn + rings.size, this.#stallOf);
       rings.set(want.key, ring);
     }
     return ring;
@@ -198,7 +204,13 @@ class Pass {
 
 interface GrowingGrant extends Grant {
   resources: Resources;
-  readonly units: Map<string, number>;
+  readonly units: { readonly key: string; count: number }[];
+}
+
+function countUnits(units: GrowingGrant["units"], key: string, count: number): void {
+  const known = units.find((each) => each.key === key);
+  if (known === undefined) units.push({ key, count });
+  else known.count += count;
 }
 
 interface Cut {
@@ -250,16 +262,16 @@ class RoleClaimant implements Ranked {
   readonly claimants: Heap<Claimant>;
   readonly headroom: Record<string, number> | undefined;
   readonly #weight: number;
-  #charged: Resources;
+  readonly #purse: Purse;
   rank: number;
   allocations: number;
 
   constructor(role: RoleClaim, total: Resources, weights: number) {
     this.name = role.name;
     this.#weight = role.weight;
-    this.#charged = role.charged;
+    this.#purse = new Purse(role.charged);
     this.headroom = role.headroom && { ...role.headroom };
-    this.rank = dominantShare(role.charged, total) / role.weight;
+    this.rank = this.#purse.share(total) / role.weight;
     this.allocations = role.allocations;
     const fairShare = role.weight / weights / role.claims.length;
     this.claimants = new Heap(
@@ -269,8 +281,8 @@ class RoleClaimant implements Ranked {
   }
 
   charge(resources: Resources, total: Resources): void {
-    this.#charged = withMore(this.#charged, resources);
-    this.rank = dominantShare(this.#charged, total) / this.#weight;
+    this.#purse.add(resources);
+    this.rank = this.#purse.share(total) / this.#weight;
     this.allocations++;
     const headroom = this.headroom;
     if (headroom === undefined) return;
@@ -287,7 +299,7 @@ class Claimant implements Ranked {
   readonly granted = new Map<Stall, GrowingGrant>();
   /** Most of the cluster that it takes in one step. */
   readonly stepShare: number;
-  #charged: Resources;
+  readonly #purse: Purse;
   #turn = 0;
   rank: number;
   allocations: number;
@@ -296,8 +308,8 @@ class Claimant implements Ranked {
     this.claim = claim;
     this.name = claim.framework;
     this.stepShare = stepShare;
-    this.#charged = claim.charged;
-    this.rank = dominantShare(claim.charged, total);
+    this.#purse = new Purse(claim.charged);
+    this.rank = this.#purse.share(total);
     this.allocations = claim.allocations;
     this.wants = claim.wants.map((want) => new Wanted(want, claim.outstanding.get(want.key) ?? 0));
   }
@@ -308,8 +320,8 @@ class Claimant implements Ranked {
   }
 
   charge(resources: Resources, total: Resources): void {
-    this.#charged = withMore(this.#charged, resources);
-    this.rank = dominantShare(this.#charged, total);
+    this.#purse.add(resources);
+    this.rank = this.#purse.share(total);
     this.allocations++;
   }
 }
@@ -347,9 +359,23 @@ class Wanted {
   }
 }
 
-/** Scalars only: ports are no part of a share. */
-function withMore(charged: Resources, { scalars }: Resources): Resources {
-  const sums = { ...charged.scalars };
-  for (const name in scalars) sums[name] = (sums[name] ?? 0) + scalars[name]!;
-  return { scalars: sums, ports: [] };
+/** What somebody has, counted on within the pass. Scalars only: ports are no part of a share. */
+class Purse {
+  #held: Resources;
+  #isOurs = false;
+
+  constructor(held: Resources) {
+    this.#held = held;
+  }
+
+  add({ scalars }: Resources): void {
+    if (!this.#isOurs) this.#held = { scalars: { ...this.#held.scalars }, ports: [] };
+    this.#isOurs = true;
+    const mine = this.#held.scalars;
+    for (const name in scalars) mine[name] = (mine[name] ?? 0) + scalars[name]!;
+  }
+
+  share(total: Resources): number {
+    return dominantShare(this.#held, total);
+  }
 }

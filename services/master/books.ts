@@ -1,6 +1,6 @@
 import type { Use } from "#protocol/agent.js";
 import { assert } from "#libs/core/assert.js";
-import { add, contains, subtract } from "#libs/core/resources.js";
+import { add, contains, none, subtract } from "#libs/core/resources.js";
 import type { Agent, OpenOffer } from "./agents.js";
 import { worthOffering } from "./pieces.js";
 import type { Frameworks } from "./frameworks.js";
@@ -55,11 +55,12 @@ export class Books {
   }
 
   openOffer(agent: Agent, offer: OpenOffer): void {
-    assert(contains(agent.resources, offer.resources), `R1: an offer on ${agent.id} exceeds what is free`);
+    const isFree = agent.resources === offer.resources || contains(agent.resources, offer.resources);
+    assert(isFree, "R1: an offer exceeds what is free");
     agent.offers.set(offer.number, offer);
     agent.lastNumber = offer.number;
     agent.offered = add(agent.offered, offer.resources);
-    agent.resources = subtract(agent.resources, offer.resources);
+    agent.resources = agent.resources === offer.resources ? none : subtract(agent.resources, offer.resources);
     this.#shares.charge(offer.role, offer.framework, offer.resources, 1);
     this.#shares.allocated(offer.role, offer.framework);
     this.#outstanding(offer, 1);
@@ -131,7 +132,7 @@ export class Books {
     if (known === undefined) return;
     if (times > 0) known.offers.add(offer);
     else known.offers.delete(offer);
-    for (const [key, count] of units) {
+    for (const { key, count } of units) {
       const left = (known.outstanding.get(key) ?? 0) + times * count;
       if (left > 0) known.outstanding.set(key, left);
       else known.outstanding.delete(key);

@@ -1,6 +1,6 @@
 import type { Need } from "#protocol/framework.js";
-import { hostFits, type Place, resourcesFit } from "#libs/core/fits.js";
 import type { Resources } from "#protocol/resources.js";
+import { hostFits, type Place, resourcesFit } from "#libs/core/fits.js";
 import { hasSize, worthOffering } from "./pieces.js";
 
 /** An agent within one pass: what is left of it. */
@@ -13,66 +13,157 @@ export interface Stall {
 /**
  * The agents on which one kind of need may still fit, shared by all who have that need: each search goes on behind the
  * last find, so that everybody's pieces spread over the agents. Within a pass what is free only shrinks: an agent that did
- * not fit once is taken out and never looked at again, whoever asks.
+ * not fit once is never looked at again, whoever asks.
+ *
+ *   never looked at yet (from #start, round)      looked at and still possible
+ *   ├──────────── #seen ──────────►┤              #alive: laps, the dead dropped on the way
  */
 export class Ring {
   readonly #need: Need | undefined;
-  readonly #places: readonly Place[];
+  readonly #floor: Floor;
   readonly #stallOf: (place: Place) => Stall;
-  readonly #next: Int32Array;
-  /** 1 when the agent itself (executor, attributes) is known to fit. */
-  readonly #suits: Uint8Array;
-  #left: number;
-  #at: number;
+  readonly #start: number;
+  readonly #takesWhole: boolean;
+  readonly #suits: Uint8Array | undefined;
+  #sieve: Sieve | undefined;
+  #seen = 0;
+  /** The present lap: [0, kept) were looked at in it, [next, length) are still to come. */
+  readonly #alive: number[] = [];
+  #kept = 0;
+  #next = 0;
 
-  constructor(need: Need | undefined, places: readonly Place[], stallOf: (place: Place) => Stall) {
+  /** @param turn where to begin: other numbers, other places, evenly spread */
+  constructor(need: Need | undefined, floor: Floor, turn: number, stallOf: (place: Place) => Stall) {
     this.#need = need;
-    this.#places = places;
+    this.#floor = floor;
     this.#stallOf = stallOf;
-    this.#left = places.length;
-    this.#at = places.length - 1;
-    this.#suits = new Uint8Array(places.length);
-    this.#next = new Int32Array(places.length);
-    for (let index = 0; index < places.length; index++) this.#next[index] = index + 1;
-    if (places.length > 0) this.#next[places.length - 1] = 0;
+    this.#start = Math.floor(((turn * goldenRatio) % 1) * floor.places.length);
+    this.#takesWhole = need === undefined || !hasSize(need);
+    this.#suits = need === undefined || isAnyHost(need) ? undefined : floor.suits(need);
   }
 
   /** How many may still fit. */
   get size(): number {
-    return this.#left;
+    return this.#floor.places.length - this.#seen + this.#kept + this.#alive.length - this.#next;
   }
 
   /** The next one on which the need fits and that `accepts`; undefined after once around. */
   find(accepts: (stall: Stall) => boolean): Stall | undefined {
-    let before = this.#at;
-    let found: Stall | undefined;
-    for (let looks = this.#left; looks > 0 && found === undefined; looks--) {
-      const index = this.#next[before]!;
-      const stall = this.#fitting(index);
-      if (stall === undefined) {
-        this.#next[before] = this.#next[index]!;
-        this.#left--;
-      } else {
-        before = index;
-        if (accepts(stall)) found = stall;
+    return this.#findNew(accepts) ?? this.#findAgain(accepts);
+  }
+
+  #findNew(accepts: (stall: Stall) => boolean): Stall | undefined {
+    const { places } = this.#floor;
+    while (this.#seen < places.length) {
+      const index = (this.#start + this.#seen++) % places.length;
+      if (this.#seen > sievedAfter && this.#need !== undefined) {
+        this.#sieve ??= this.#floor.sieve(this.#need);
+        if (!this.#sieve.mayPass(index)) continue;
       }
+      const stall = this.#fitting(index);
+      if (stall === undefined) continue;
+      this.#alive.push(index);
+      if (accepts(stall)) return stall;
     }
-    this.#at = before;
-    return found;
+    return undefined;
+  }
+
+  #findAgain(accepts: (stall: Stall) => boolean): Stall | undefined {
+    const alive = this.#alive;
+    for (let looks = this.#kept + alive.length - this.#next; looks > 0; looks--) {
+      if (this.#next === alive.length) {
+        alive.length = this.#kept;
+        this.#kept = this.#next = 0;
+      }
+      const index = alive[this.#next++]!;
+      const stall = this.#fitting(index);
+      if (stall === undefined) continue;
+      alive[this.#kept++] = index;
+      if (accepts(stall)) return stall;
+    }
+    return undefined;
   }
 
   #fitting(index: number): Stall | undefined {
-    const place = this.#places[index]!;
+    const place = this.#floor.places[index]!;
     const need = this.#need;
+    if (need !== undefined && !this.#isSuited(need, place, index)) return undefined;
     if (need !== undefined && !resourcesFit(need, place.resources)) return undefined;
     const stall = this.#stallOf(place);
-    if (need === undefined) return worthOffering(stall.left) ? stall : undefined;
-    if (stall.left !== place.resources && !resourcesFit(need, stall.left)) return undefined;
-    if (!hasSize(need) && !worthOffering(stall.left)) return undefined;
-    if (this.#suits[index] === 0) {
-      if (!hostFits(need, place)) return undefined;
-      this.#suits[index] = 1;
-    }
-    return stall;
+    if (this.#takesWhole && !worthOffering(stall.left)) return undefined;
+    const isTouched = stall.left !== place.resources;
+    return need !== undefined && isTouched && !resourcesFit(need, stall.left) ? undefined : stall;
+  }
+
+  #isSuited(need: Need, place: Place, index: number): boolean {
+    const suits = this.#suits;
+    if (suits === undefined) return true;
+    if (suits[index] === unknown) suits[index] = hostFits(need, place) ? suited : unsuited;
+    return suits[index] === suited;
   }
 }
+
+/** All agents of a pass, and what many rings want to know of them. */
+export class Floor {
+  readonly places: readonly Place[];
+  readonly #suits = new Map<string, Uint8Array>();
+  readonly #columns = new Map<string, Float64Array>();
+
+  constructor(places: readonly Place[]) {
+    this.places = places;
+  }
+
+  /** Whether each agent itself (executor, JDK, attributes) fits, as far as somebody has looked: the same for all with these wishes. */
+  suits({ executor, jdk, constraints }: Need): Uint8Array {
+    const key = JSON.stringify([executor, jdk, constraints]);
+    let suits = this.#suits.get(key);
+    if (suits === undefined) this.#suits.set(key, (suits = new Uint8Array(this.places.length)));
+    return suits;
+  }
+
+  sieve({ resources: { scalars } }: Need): Sieve {
+    const names = Object.keys(scalars).filter((name) => scalars[name]! > 0);
+    return new Sieve(
+      names.map((name) => this.#column(name)),
+      names.map((name) => scalars[name]!),
+    );
+  }
+
+  #column(name: string): Float64Array {
+    let column = this.#columns.get(name);
+    if (column === undefined) {
+      column = Float64Array.from(this.places, ({ resources }) => resources.scalars[name] ?? 0);
+      this.#columns.set(name, column);
+    }
+    return column;
+  }
+}
+
+/** Tells quickly who cannot have enough, from what was free when the pass began; who may pass is looked at properly. */
+class Sieve {
+  readonly #columns: readonly Float64Array[];
+  readonly #amounts: readonly number[];
+
+  constructor(columns: readonly Float64Array[], amounts: readonly number[]) {
+    this.#columns = columns;
+    this.#amounts = amounts;
+  }
+
+  mayPass(index: number): boolean {
+    for (let at = 0; at < this.#columns.length; at++)
+      if (this.#columns[at]![index]! < this.#amounts[at]!) return false;
+    return true;
+  }
+}
+
+const unknown = 0;
+const suited = 1;
+const unsuited = 2;
+
+/** Making a sieve pays after so many looks. */
+const sievedAfter = 128;
+
+const goldenRatio = (Math.sqrt(5) - 1) / 2;
+
+const isAnyHost = ({ executor, constraints }: Need): boolean =>
+  executor === undefined && constraints.length === 0;

@@ -11,11 +11,7 @@ export class Charge {
 
   add({ scalars }: Resources, times: 1 | -1): void {
     const mine = this.amounts.scalars;
-    for (const name in scalars) {
-      const amount = (mine[name] ?? 0) + times * scalars[name]!;
-      if (amount === 0) delete mine[name];
-      else mine[name] = amount;
-    }
+    for (const name in scalars) mine[name] = (mine[name] ?? 0) + times * scalars[name]!;
   }
 
   /** 0 to 1 */
