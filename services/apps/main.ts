@@ -1,5 +1,5 @@
 import { runService } from "#libs/adapters/main.js";
-import { apps, appsModule } from "./module.js";
+import { apps, appsModule, type StartApps } from "./module.js";
 import { AppsSettings } from "./settings.js";
 
 await runService({
@@ -7,6 +7,6 @@ await runService({
   settings: AppsSettings,
   start({ settings, container, crashed }) {
     container.load(appsModule(settings));
-    return container.get(apps)(crashed);
+    return container.get<StartApps>(apps)(crashed);
   },
 });

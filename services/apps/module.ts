@@ -7,7 +7,8 @@ import { runApps } from "./service.js";
 import type { AppsSettings } from "./settings.js";
 
 /** Starts apps; `crashed` is called when a bug threw. */
-export const apps = token<(crashed: (cause: unknown) => void) => Stop>("apps");
+export type StartApps = (crashed: (cause: unknown) => void) => Stop;
+export const apps = token<StartApps>("apps");
 
 export type AppsOptions = Pick<AppsSettings, "cluster" | "framework" | "role" | "replicas">;
 

@@ -1,5 +1,5 @@
 import { runService } from "#libs/adapters/main.js";
-import { jobs, jobsModule } from "./module.js";
+import { jobs, jobsModule, type StartJobs } from "./module.js";
 import { JobsSettings } from "./settings.js";
 
 await runService({
@@ -7,6 +7,6 @@ await runService({
   settings: JobsSettings,
   start({ settings, container, crashed }) {
     container.load(jobsModule(settings));
-    return container.get(jobs)(crashed);
+    return container.get<StartJobs>(jobs)(crashed);
   },
 });

@@ -7,7 +7,8 @@ import { runJobs } from "./service.js";
 import type { JobsSettings } from "./settings.js";
 
 /** Starts jobs; `crashed` is called when a bug threw. */
-export const jobs = token<(crashed: (cause: unknown) => void) => Stop>("jobs");
+export type StartJobs = (crashed: (cause: unknown) => void) => Stop;
+export const jobs = token<StartJobs>("jobs");
 
 export type JobsOptions = Pick<JobsSettings, "cluster" | "framework" | "role" | "replicas">;
 
