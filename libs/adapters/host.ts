@@ -40,6 +40,11 @@ export class SystemHost implements Host {
     });
   }
 
+  async diskFree(): Promise<number> {
+    const { blocks, bavail } = await statfs(this.options.workDir);
+    return blocks === 0 ? 1 : bavail / blocks;
+  }
+
   /** Listens for an instant, on all addresses: that is what a task will want to do. */
   portTaken(port: number): Promise<boolean> {
     return new Promise((done) => {

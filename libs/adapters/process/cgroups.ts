@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Entry, TaskGroup } from "./group.js";
+import type { TaskGroup } from "./group.js";
+import type { Home } from "./spawn.js";
 
 /** What one task may use. */
 export interface Limits {
@@ -26,9 +27,8 @@ export interface Cgroups {
   readonly version: "cgroup-v1" | "cgroup-v2";
   /** What it cannot promise, in words. */
   readonly warnings: readonly string[];
-  /** Directories of the group where the shim itself lives; it has no limits. */
-  readonly home: readonly string[];
-  readonly entry: Entry;
+  /** Where the shim itself lives: a group without limits. */
+  readonly home: Home;
   /** Makes the groups of a task. Throws what the file system throws. */
   prepare(task: string, limits: Limits): PreparedGroup;
 }
@@ -79,8 +79,7 @@ export function cgroupsV1(mounts: ReadonlyMap<Controller, string>, name: string)
   return {
     version: "cgroup-v1",
     warnings: missing((controller) => mounts.has(controller)),
-    home: [...parents.values()].map((parent) => join(parent, "shim")),
-    entry: "tasks",
+    home: { dirs: [...parents.values()].map((parent) => join(parent, "shim")), entry: "tasks" },
     prepare(task, limits) {
       const dirs = new Map(
         [...parents].map(([controller, parent]) => [controller, join(parent, `task-${task}`)]),
@@ -127,8 +126,7 @@ export function cgroupsV2(mount: string, name: string): Cgroups {
   return {
     version: "cgroup-v2",
     warnings: missing((controller) => enabled.has(controller)),
-    home: [join(parent, "shim")],
-    entry: "cgroup.procs",
+    home: { dirs: [join(parent, "shim")], entry: "cgroup.procs" },
     prepare(task, limits) {
       const dir = join(parent, `task-${task}`);
       mkdirSync(dir, { recursive: true });

@@ -169,6 +169,8 @@ export const directoryOf = (
 export const envOf = ({ spec, env }: LaunchOrder, sandbox: string): Record<string, string> => ({
   PATH: defaultPath,
   HOME: sandbox,
+  EMPORION_SANDBOX: sandbox,
+  MESOS_SANDBOX: sandbox,
   ...env,
   ...spec.env,
 });

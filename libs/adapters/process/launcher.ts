@@ -64,7 +64,7 @@ export class Launcher {
       dir,
       home: () => {
         this.cgroups = this.findCgroups();
-        return typeof this.cgroups === "string" ? undefined : this.cgroups;
+        return typeof this.cgroups === "string" ? { dirs: [], entry: "cgroup.procs" } : this.cgroups.home;
       },
       heard: (words) => this.heard(words),
       lost: () => this.shimLost(),

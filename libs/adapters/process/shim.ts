@@ -124,10 +124,8 @@ function start({ task, program, prepared, cutOff }: Extract<ToShim, { type: "sta
     records.put(record);
   } catch (cause) {
     // It has begun, but not for anybody: as if it had never.
-    void endAll(record).then(() => {
-      forget(task);
-      refused(cause);
-    });
+    forget(task);
+    void endAll(record).finally(() => refused(cause));
     return;
   }
   const entry: Running = { record };

@@ -1,0 +1,41 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Home } from "./spawn.js";
+
+export const socketName = "shim.sock";
+export const logName = "shim.log";
+
+/** It has little to remember; a small young generation keeps it at some 40 MB. */
+const nodeFlags = ["--max-semi-space-size=1", "--max-old-space-size=64"];
+
+/** Starts a shim that works in `dir`, and resolves when it has ended, with how. It does not end with us. */
+export function startShim(dir: string, { entry, dirs }: Home): Promise<string> {
+  const log = openSync(join(dir, logName), "a", 0o600);
+  const shim = spawn(
+    process.execPath,
+    [...nodeFlags, ...shimProgram(), socketName, "records.log", entry, ...dirs],
+    {
+      cwd: dir,
+      // Nothing of the agent's environment: there may be secrets in it.
+      env: { PATH: process.env["PATH"] },
+      detached: true,
+      stdio: ["ignore", "ignore", log],
+    },
+  );
+  closeSync(log);
+  shim.unref();
+  return new Promise((done) => {
+    shim.once("error", ({ message }) => done(message));
+    shim.once("exit", (code, signal) => done(signal ?? `exit code ${code}`));
+  });
+}
+
+/** Beside this file: compiled in a build, or as a source that its loader must be told for. */
+function shimProgram(): string[] {
+  const here = fileURLToPath(import.meta.url);
+  if (here.endsWith(".js")) return [fileURLToPath(new URL("./shim.js", import.meta.url))];
+  const loader = import.meta.resolve("tsx");
+  return ["--conditions=source", `--import=${loader}`, fileURLToPath(new URL("./shim.ts", import.meta.url))];
+}
