@@ -11,6 +11,7 @@ import type { Bus } from "#libs/ports/bus.js";
 import type { Clock } from "#libs/ports/clock.js";
 import type { Store } from "#libs/ports/store.js";
 import type { Streams } from "#libs/ports/stream.js";
+import { SimWorld } from "#libs/sim/world.js";
 import { eventually } from "#test/support/eventually.js";
 import { startNats } from "#test/support/nats.js";
 
@@ -75,5 +76,21 @@ async function realWorld(): Promise<World> {
   };
 }
 
+function simulatedWorld(): Promise<World> {
+  const world = new SimWorld({ seed: "contract" });
+  return Promise.resolve({
+    node: (name) => Promise.resolve(world.node(name)),
+    until: (what, condition, limitMs) => world.runUntil(what, condition, limitMs),
+    done: (promise) => world.settled(promise),
+    pass: (ms) => world.runFor(ms),
+    serverDies: () => Promise.resolve(world.serverDies()),
+    serverReturns: () => Promise.resolve(world.serverReturns()),
+    end: () => Promise.resolve(),
+  });
+}
+
 /** Every world that a contract holds in. */
-export const worlds: readonly WorldKind[] = [{ name: "NATS", open: realWorld }];
+export const worlds: readonly WorldKind[] = [
+  { name: "NATS", open: realWorld },
+  { name: "the simulation", open: simulatedWorld },
+];

@@ -1,0 +1,57 @@
+import type { Instant } from "#libs/core/time.js";
+import type { Cancel, Clock } from "#libs/ports/clock.js";
+import type { Schedule } from "./schedule.js";
+
+export interface SimClockOptions {
+  /** What the monotonic clock showed when the world began: nothing may compare it between nodes. */
+  readonly monoAtStart: number;
+  /** What the wall clock showed then. */
+  readonly wallAtStart: number;
+  /** Called when a timer fires. */
+  readonly fired: () => void;
+}
+
+/** The clocks of one node. Its timers die with it. */
+export class SimClock implements Clock {
+  readonly #schedule: Schedule;
+  readonly #options: SimClockOptions;
+  readonly #timers = new Set<Cancel>();
+  #stopped = false;
+  #wallJump = 0;
+
+  constructor(schedule: Schedule, options: SimClockOptions) {
+    this.#schedule = schedule;
+    this.#options = options;
+  }
+
+  now(): Instant {
+    const { monoAtStart, wallAtStart } = this.#options;
+    const since = this.#schedule.now;
+    return { mono: monoAtStart + since, wall: wallAtStart + this.#wallJump + since };
+  }
+
+  after(ms: number, call: () => void): Cancel {
+    if (this.#stopped) return () => undefined;
+    const cancel = this.#schedule.after(ms, () => {
+      this.#timers.delete(stop);
+      this.#options.fired();
+      call();
+    });
+    const stop = () => {
+      cancel();
+      this.#timers.delete(stop);
+    };
+    this.#timers.add(stop);
+    return stop;
+  }
+
+  /** Somebody sets the wall clock; the monotonic one goes on. */
+  jumpWall(ms: number): void {
+    this.#wallJump += ms;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const cancel of this.#timers) cancel();
+  }
+}

@@ -1,0 +1,173 @@
+import { BehaviorSubject } from "rxjs";
+import type { Connection } from "#libs/ports/bus.js";
+import type { SeededRandom } from "./random.js";
+import type { Schedule } from "./schedule.js";
+
+export interface LinkOptions {
+  /** Of each message, each way: least and most, ms. Order is kept each way. */
+  readonly latencyMs: readonly [number, number];
+  /** Share of the messages, each way, that vanish: 0 to 1. A real connection loses only with its end. */
+  readonly lossRate: number;
+  /** How long it takes to notice that the other side is silent: least and most, ms. */
+  readonly noticeMs: readonly [number, number];
+  /** How long after the way is free again a new connection stands: least and most, ms. */
+  readonly reconnectMs: readonly [number, number];
+}
+
+/** As of a client that pings every 5 s and gives up after two pings. */
+export const usualLink: LinkOptions = {
+  latencyMs: [0.1, 0.6],
+  lossRate: 0,
+  noticeMs: [10_000, 15_000],
+  reconnectMs: [10, 260],
+};
+
+type Way = "up" | "down";
+
+/**
+ * The connection of a node to the server. While it is parted everything waits, as in the buffers of a TCP connection; when that is
+ * noticed the connection ends and what waited is lost. A new one is made as soon as the way is free and the server is up.
+ */
+export class Link {
+  readonly connection: BehaviorSubject<Connection>;
+  readonly #schedule: Schedule;
+  readonly #random: SeededRandom;
+  readonly #hooks: LinkHooks;
+  readonly #lastArrival: Record<Way, number> = { up: 0, down: 0 };
+  #options: LinkOptions;
+  /** Counts connections: what was sent over an earlier one does not arrive. */
+  #session = 0;
+  #parted = false;
+  #serverUp: boolean;
+  #closed = false;
+  #held: (() => void)[] = [];
+
+  constructor(
+    schedule: Schedule,
+    random: SeededRandom,
+    hooks: LinkHooks,
+    options: LinkOptions,
+    serverUp: boolean,
+  ) {
+    this.#schedule = schedule;
+    this.#random = random;
+    this.#hooks = hooks;
+    this.#options = options;
+    this.#serverUp = serverUp;
+    this.connection = new BehaviorSubject<Connection>(serverUp ? connected : disconnected);
+  }
+
+  get isConnected(): boolean {
+    return !this.#closed && this.connection.value.state === "connected";
+  }
+
+  /** Changes how the link behaves from now on. */
+  set(options: Partial<LinkOptions>): void {
+    this.#options = { ...this.#options, ...options };
+  }
+
+  /** To the server; false when there is no connection. */
+  up(arrive: () => void): boolean {
+    if (!this.isConnected) return false;
+    this.#send("up", arrive);
+    return true;
+  }
+
+  /** To the node. Nothing when the connection is gone. */
+  down(arrive: () => void): void {
+    if (this.isConnected) this.#send("down", arrive);
+  }
+
+  part(): void {
+    if (this.#parted) return;
+    this.#parted = true;
+    const session = this.#session;
+    this.#schedule.after(this.#between(this.#options.noticeMs), () => {
+      if (this.#parted && session === this.#session) this.#lose();
+    });
+  }
+
+  heal(): void {
+    if (!this.#parted) return;
+    this.#parted = false;
+    const held = this.#held;
+    this.#held = [];
+    if (this.isConnected) for (const arrive of held) arrive();
+    else this.#connectSoon();
+  }
+
+  serverDied(): void {
+    this.#serverUp = false;
+    const session = this.#session;
+    this.#schedule.after(this.#between(this.#options.latencyMs), () => {
+      if (session === this.#session) this.#lose();
+    });
+  }
+
+  serverReturned(): void {
+    this.#serverUp = true;
+    this.#connectSoon();
+  }
+
+  /** The node ends it in good order: what it sent before still arrives. */
+  close(): void {
+    const isSent = this.up(() => this.cut());
+    this.#closed = true;
+    if (!isSent) this.cut();
+  }
+
+  /** The node is gone for good and hears no more. */
+  cut(): void {
+    this.#closed = true;
+    this.#session++;
+    this.#held = [];
+    this.#hooks.lost();
+  }
+
+  #send(way: Way, arrive: () => void): void {
+    if (this.#random.happens(this.#options.lossRate)) return;
+    const session = this.#session;
+    const arrival = Math.max(
+      this.#lastArrival[way],
+      this.#schedule.now + this.#between(this.#options.latencyMs),
+    );
+    this.#lastArrival[way] = arrival;
+    const land = () => {
+      if (session !== this.#session || (way === "up" && !this.#serverUp)) return;
+      if (this.#parted) this.#held.push(land);
+      else arrive();
+    };
+    this.#schedule.at(arrival, land);
+  }
+
+  #lose(): void {
+    this.#session++;
+    this.#held = [];
+    const was = this.isConnected;
+    this.#hooks.lost();
+    if (was) this.connection.next(disconnected);
+    this.#connectSoon();
+  }
+
+  #connectSoon(): void {
+    const session = this.#session;
+    this.#schedule.after(this.#between(this.#options.reconnectMs), () => {
+      const hindered = this.#closed || this.#parted || !this.#serverUp || this.isConnected;
+      if (hindered || session !== this.#session) return;
+      this.#session++;
+      this.connection.next(connected);
+    });
+  }
+
+  #between([least, most]: readonly [number, number]): number {
+    return this.#random.between(least, most);
+  }
+}
+
+export interface LinkHooks {
+  /** The server forgets the connection. */
+  readonly lost: () => void;
+}
+
+const connected: Connection = { state: "connected", server: "sim" };
+const disconnected: Connection = { state: "disconnected" };
