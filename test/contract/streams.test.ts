@@ -119,10 +119,18 @@ for (const kind of worlds) {
 
     it("forgets a consumer, with what waits for it", async () => {
       await world.done(here.streams.ensure(queue));
-      await world.done(here.streams.ensureConsumer("Q", "f", "q.f.*"));
+      for (const each of ["f", "g"]) await world.done(here.streams.ensureConsumer("Q", each, `q.${each}.*`));
+      await append("q.f.a", "forgotten");
+      await append("q.g.a", "kept");
       await world.done(here.streams.removeConsumer("Q", "f"));
       await world.done(here.streams.removeConsumer("Q", "f"));
       await world.done(here.streams.removeConsumer("none", "f"));
+
+      await world.done(here.streams.ensureConsumer("Q", "f", "q.f.*"));
+      await append("q.f.a", "new");
+      const [ofF, ofG] = [consumed(there, "f"), consumed(there, "g")];
+      await world.until("one each", () => ofF.length > 0 && ofG.length > 0);
+      assert.deepEqual([...ofF, ...ofG].map(text), ["new", "kept"]);
     });
 
     it("stores and delivers on after the server's death", async () => {

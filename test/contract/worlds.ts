@@ -11,6 +11,7 @@ import type { Bus } from "#libs/ports/bus.js";
 import type { Clock } from "#libs/ports/clock.js";
 import type { Store } from "#libs/ports/store.js";
 import type { Streams } from "#libs/ports/stream.js";
+import type { SimNode } from "#libs/sim/node.js";
 import { SimWorld } from "#libs/sim/world.js";
 import { eventually } from "#test/support/eventually.js";
 import { startNats } from "#test/support/nats.js";
@@ -32,6 +33,8 @@ export interface World {
   done<T>(promise: Promise<T>): Promise<T>;
   /** Lets so much of the world's time pass. */
   pass(ms: number): Promise<void>;
+  /** The process dies: nothing is heard of it any more. */
+  die(node: Node): Promise<void>;
   /** The server dies without notice; what is durable stays. */
   serverDies(): Promise<void>;
   serverReturns(): Promise<void>;
@@ -45,7 +48,7 @@ export interface WorldKind {
 
 async function realWorld(): Promise<World> {
   const server = await startNats();
-  const links: NatsLink[] = [];
+  const links = new Map<Node, NatsLink>();
   return {
     async node(name) {
       const link = await NatsLink.open({
@@ -54,23 +57,25 @@ async function realWorld(): Promise<World> {
         inboxPrefix: `_INBOX.${name}`,
         log: silentLog,
       });
-      links.push(link);
       const js = new JetStream(link);
       const requests = new Requests(link, { giveUpWhenDisconnected: false });
-      return {
+      const node = {
         bus: new NatsBus(link, requests),
         streams: new NatsStreams(js),
         store: new NatsStore(js),
         clock: new SystemClock(),
       };
+      links.set(node, link);
+      return node;
     },
+    die: async (node) => links.get(node)?.nc.close(),
     until: eventually,
     done: (promise) => promise,
     pass: (ms) => sleep(ms),
     serverDies: () => server.kill(),
     serverReturns: () => server.restart(),
     async end() {
-      await Promise.all(links.map((link) => link.close()));
+      await Promise.all([...links.values()].map((link) => link.close()));
       await server.stop();
     },
   };
@@ -80,6 +85,7 @@ function simulatedWorld(): Promise<World> {
   const world = new SimWorld({ seed: "contract" });
   return Promise.resolve({
     node: (name) => Promise.resolve(world.node(name)),
+    die: (node) => Promise.resolve((node as SimNode).crash()),
     until: (what, condition, limitMs) => world.runUntil(what, condition, limitMs),
     done: (promise) => world.settled(promise),
     pass: (ms) => world.runFor(ms),

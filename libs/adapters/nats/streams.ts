@@ -67,7 +67,15 @@ export class NatsStreams implements Streams {
   }
 
   async removeConsumer(stream: string, consumer: string): Promise<void> {
-    await this.#js.manage(({ consumers }) => unlessMissing(consumers.delete(stream, consumer)));
+    await this.#js.manage(async ({ streams, consumers }) => {
+      const found = await unlessMissing(consumers.info(stream, consumer));
+      if (found === undefined) return;
+      const { filter_subject } = found.config;
+      await unlessMissing(consumers.delete(stream, consumer));
+      // What waited for it would stay until it is too old, and come to a new consumer of the same subjects.
+      if (filter_subject !== undefined)
+        await unlessMissing(streams.purge(stream, { filter: filter_subject }));
+    });
   }
 
   consume(stream: string, consumer: string): Observable<Delivery> {
