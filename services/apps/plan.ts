@@ -45,9 +45,15 @@ export interface Plan {
  */
 export function planFor(situation: Situation, now: number): Plan {
   const { wanted, isDeleted, configVersion, replaceAfterMs, groups, instances } = situation;
-  if (isDeleted) return { ...nothing, kill: instances.filter(({ isEnding }) => !isEnding) };
+  const givenUp = (each: Instance) => givenUpAt(each, replaceAfterMs);
+  if (isDeleted)
+    return {
+      ...nothing,
+      kill: instances.filter(({ isEnding }) => !isEnding),
+      nextAt: Math.min(never, ...instances.map(givenUp).filter((at) => at > now)),
+    };
 
-  const counted = instances.filter((instance) => givenUpAt(instance, replaceAfterMs) > now);
+  const counted = instances.filter((instance) => givenUp(instance) > now);
   const present = counted.filter(({ isEnding }) => !isEnding);
   const current = present.filter((instance) => instance.configVersion === configVersion);
   const old = present.filter((instance) => instance.configVersion !== configVersion);
@@ -66,7 +72,7 @@ export function planFor(situation: Situation, now: number): Plan {
     kill,
     settled: serving === wanted && counted.length === wanted,
     waitingForSuccessor: Math.min(served.length, keepOld),
-    nextAt: Math.min(never, ...counted.map((instance) => givenUpAt(instance, replaceAfterMs))),
+    nextAt: Math.min(never, ...counted.map(givenUp)),
   };
 }
 
