@@ -40,7 +40,7 @@ export function runService<Event extends object, Effect extends { readonly type:
   const lease = ports.lease(`fw-${id}`, `${id}-${ports.random.token(8)}`);
   const told = { ...ports, log };
   const runTerm = async (term: Term) => {
-    const vault = await openVault(told, options, term);
+    const vault = await openVault(told, options, lease, term);
     if (vault !== undefined) startTerm(told, options, lease, term, vault, begin, crashed);
   };
   return standFor(lease, log, runTerm, crashed);
@@ -94,6 +94,7 @@ export interface FrameworkContext {
 async function openVault(
   { store, clock, log, random, subjects }: FrameworkPorts,
   { id, replicas = 1 }: ServiceOptions,
+  lease: Lease,
   { epoch, mayAct }: Term,
 ): Promise<Vault | undefined> {
   const writer = random.token(12);
@@ -106,6 +107,7 @@ async function openVault(
     clock,
     log,
     mayAct,
+    heard: (later) => lease.heard(later),
   });
 }
 

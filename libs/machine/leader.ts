@@ -27,6 +27,8 @@ export function standFor(
   let present: RunningTerm | undefined;
   let subscription: Subscription | undefined;
 
+  /** What `begin` throws at once is told like what it throws later. */
+  const beginning = async (term: Term) => begin(term);
   const follow = () => {
     subscription = lease.states.subscribe((state) => {
       if (state.state === "held") {
@@ -38,7 +40,7 @@ export function standFor(
         });
         present = term;
         log.info("leading", { epoch: state.epoch });
-        Promise.resolve(begin(term)).catch(crashed);
+        void beginning(term).catch(crashed);
       } else if (state.state === "lost") {
         log.warn("not leading any more", { epoch: state.epoch, reason: state.reason });
         present?.end();
