@@ -1,6 +1,7 @@
 import { Container } from "inversify";
 import type { Static, TObject, TProperties } from "typebox";
 import type { Log } from "#libs/ports/log.js";
+import type { Fault } from "#protocol/errors.js";
 import type { CommonSettings } from "./config.js";
 import { commonSettings, faultText, readConfig } from "./config.js";
 import { makeLog } from "./log.js";
@@ -12,6 +13,8 @@ export interface ServiceOptions<P extends TProperties> {
   readonly name: string;
   /** With `...commonSettings` among its properties. */
   readonly settings: TObject<P>;
+  /** Faults that a schema cannot find, told together. */
+  readonly check?: (settings: Static<TObject<P>>) => readonly Fault[];
   /** As whom it speaks on the bus: its name and a random word unless given. */
   readonly principal?: (settings: Static<TObject<P>>) => string;
   /** Starts the service and returns how to end it in good order. */
@@ -84,11 +87,16 @@ export async function runService<P extends TProperties>(options: ServiceOptions<
   }
 }
 
-function settingsOrExit<P extends TProperties>({ name, settings }: ServiceOptions<P>): Static<TObject<P>> {
+function settingsOrExit<P extends TProperties>({
+  name,
+  settings,
+  check = () => [],
+}: ServiceOptions<P>): Static<TObject<P>> {
   for (const property of Object.keys(commonSettings))
     if (!(property in settings.properties)) throw new Error(`the settings of ${name} lack ${property}`);
   const read = readConfig(settings, process.env);
-  if (read.ok) return read.value;
-  for (const fault of read.error) process.stderr.write(`${name}: ${faultText(fault)}\n`);
+  const faults = read.ok ? check(read.value) : read.error;
+  if (read.ok && faults.length === 0) return read.value;
+  for (const fault of faults) process.stderr.write(`${name}: ${faultText(fault)}\n`);
   process.exit(exitCodes.misconfigured);
 }

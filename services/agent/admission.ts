@@ -140,7 +140,13 @@ function taskRefusal(
 
 function executorRefusal({ workload }: TaskSpec, grounds: Grounds): Refusal | undefined {
   const jdk = workload.kind === "jvm" ? workload.version : undefined;
-  const place: Place = { id: grounds.agent, host: grounds.host, attributes: {}, executors: grounds.executors, resources: { scalars: {}, ports: [] } };
+  const place: Place = {
+    id: grounds.agent,
+    host: grounds.host,
+    attributes: {},
+    executors: grounds.executors,
+    resources: { scalars: {}, ports: [] },
+  };
   const found = misfit(
     { resources: place.resources, constraints: [], executor: workload.kind, ...(jdk && { jdk }) },
     place,

@@ -56,7 +56,7 @@ export class Contact {
     }
     const forMs = at.mono - this.#reachedAt;
     if (forMs < this.#shortestMs) return;
-    for (const task of [...this.#tasks.values()])
+    for (const task of this.#tasks.values())
       if (forMs >= task.spec.stopWhenCutOffMs!) this.#options.cutOff(at, task);
   }
 

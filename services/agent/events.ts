@@ -1,4 +1,11 @@
-import type { AgentInfo, Register, Report, RescindReply, RemoveFrameworkReply, WhoIsReply } from "#protocol/agent.js";
+import type {
+  AgentInfo,
+  Register,
+  Report,
+  RescindReply,
+  RemoveFrameworkReply,
+  WhoIsReply,
+} from "#protocol/agent.js";
 import type { Refusal } from "#protocol/errors.js";
 import type { ClusterEvent } from "#protocol/event.js";
 import type { AcceptReply, KillReply, ReconcileReply } from "#protocol/launch.js";
@@ -92,7 +99,12 @@ type Asked =
       readonly offers: readonly number[];
       readonly floor: number;
     }
-  | { readonly type: "removeAsked"; readonly reply: Reply; readonly epoch: number; readonly framework: string }
+  | {
+      readonly type: "removeAsked";
+      readonly reply: Reply;
+      readonly epoch: number;
+      readonly framework: string;
+    }
   | { readonly type: "tasksAsked"; readonly reply: Reply; readonly query: TasksQuery }
   | {
       readonly type: "sandboxAsked";
@@ -239,7 +251,12 @@ export type AgentEffect =
       readonly ports: readonly number[];
     }
   | { readonly type: "launchTask"; readonly order: LaunchOrder }
-  | { readonly type: "signalTask"; readonly kind: ExecutorKind; readonly task: string; readonly force: boolean }
+  | {
+      readonly type: "signalTask";
+      readonly kind: ExecutorKind;
+      readonly task: string;
+      readonly force: boolean;
+    }
   | {
       readonly type: "probeTask";
       readonly kind: ExecutorKind;

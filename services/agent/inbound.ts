@@ -53,9 +53,7 @@ export class Inbound {
     const { agent, subjects, bus, emit, random, replies } = this.#options;
     this.#on(bus.connection, ({ state }) =>
       emit(
-        state === "connected"
-          ? { type: "connected", fraction: random.fraction() }
-          : { type: "disconnected" },
+        state === "connected" ? { type: "connected", fraction: random.fraction() } : { type: "disconnected" },
       ),
     );
     this.#hear(subjects.leader, announcement, (_, { epoch, master }) =>
@@ -123,7 +121,11 @@ export class Inbound {
       ? { holds: true, offer: decoded.value }
       : {
           holds: false,
-          error: refusal("invalid", "the offer is sealed, but not of a form known here", decoded.error.faults),
+          error: refusal(
+            "invalid",
+            "the offer is sealed, but not of a form known here",
+            decoded.error.faults,
+          ),
         };
   }
 

@@ -258,9 +258,21 @@ function executorOf({ executors }: HostWorld, kind: ExecutorKind): Executor {
 }
 
 /** Only what the promise says is caught: a bug in `done` must not pass for a failure outside. */
-function settle<T>(promise: Promise<T>, done: (value: T) => void, failed: (message: string) => void): void {
-  void promise.then(done, (cause: unknown) => failed(words(cause)));
+async function settled<T>(
+  promise: Promise<T>,
+  done: (value: T) => void,
+  failed: (message: string) => void,
+): Promise<void> {
+  let value: T;
+  try {
+    value = await promise;
+  } catch (cause) {
+    return failed(words(cause));
+  }
+  done(value);
 }
+
+const settle = <T>(...what: Parameters<typeof settled<T>>): void => void settled(...what);
 
 const settleResult = <T>(
   promise: Promise<Result<T, string>>,

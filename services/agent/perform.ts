@@ -11,17 +11,10 @@ export interface World extends BusWorld, HostWorld {
 
 /** Carries out what the agent decided. Whatever fails outside comes back as an event. */
 export function perform(world: World, effect: AgentEffect, emit: (event: AgentEvent) => void): void {
-  switch (effect.type) {
-    case "note":
-      world.log[effect.level](effect.message, effect.fields);
-      return;
-    case "stop":
-      world.stop(effect.fault);
-      return;
-    default:
-      if (isOnBus(effect)) performOnBus(world, effect, emit);
-      else performOnHost(world, effect, emit);
-  }
+  if (effect.type === "note") world.log[effect.level](effect.message, effect.fields);
+  else if (effect.type === "stop") world.stop(effect.fault);
+  else if (isOnBus(effect)) performOnBus(world, effect, emit);
+  else performOnHost(world, effect, emit);
 }
 
 const busEffects: Readonly<Record<BusEffect["type"], true>> = {

@@ -8,7 +8,7 @@ type Then = (at: Instant) => void;
 interface Entry {
   readonly record?: JournalRecord;
   /** What may be done when the record is safe. */
-  readonly then?: Then;
+  readonly safe?: Then;
   /** Given: when it cannot be written, it is not tried again but answered for. */
   readonly failed?: (at: Instant, message: string) => void;
 }
@@ -52,7 +52,7 @@ export class Recorder {
 
   add(record: JournalRecord, then?: Then, failed?: Entry["failed"]): void {
     this.#urgent++;
-    this.#waiting.push({ record, ...(then && { then }), ...(failed && { failed }) });
+    this.#waiting.push({ record, ...(then && { safe: then }), ...(failed && { failed }) });
   }
 
   /** Written together with the next one that is worth it. */
@@ -64,9 +64,9 @@ export class Recorder {
   after(at: Instant, then: Then): void {
     if (this.#waiting.length > 0) {
       this.#urgent++;
-      this.#waiting.push({ then });
+      this.#waiting.push({ safe: then });
     } else if (this.#writing === undefined) then(at);
-    else this.#writing.push({ then });
+    else this.#writing.push({ safe: then });
   }
 
   isIdle(): boolean {
@@ -96,7 +96,7 @@ export class Recorder {
   written(at: Instant): void {
     const entries = this.#writing ?? [];
     this.#writing = undefined;
-    for (const { then } of entries) then?.(at);
+    for (const { safe } of entries) safe?.(at);
   }
 
   writeFailed(at: Instant, message: string): void {
@@ -109,6 +109,6 @@ export class Recorder {
   }
 
   nextDeadline(): number {
-    return this.#writing === undefined ? this.#retryAt : never;
+    return this.#writing === undefined && this.#urgent > 0 ? this.#retryAt : never;
   }
 }

@@ -143,8 +143,7 @@ export class Services {
     entry.underway = undefined;
     entry.failures++;
     this.#retries.set(id, at.mono + backoffMs(again, entry.failures));
-    if (entry.wanted === undefined && entry.task !== undefined)
-      this.#options.withdrawn(at, entry.task);
+    if (entry.wanted === undefined && entry.task !== undefined) this.#options.withdrawn(at, entry.task);
   }
 
   tick(at: Instant): void {
@@ -239,14 +238,13 @@ export class Services {
   #entriesOf({ spec, latest }: Task): ServiceEntry[] {
     const ports = portList(spec.resources.ports);
     const { agent, host } = this.#options;
-    return (spec.services ?? []).map(({ name, port, tags, meta }, index) => ({
-      id: `${this.#prefix}${spec.id}:${index}`,
-      name,
-      address: host,
-      port: port === undefined ? 0 : (ports[port] ?? 0),
-      tags,
-      meta: { ...meta, "emporion-task": spec.id, "emporion-agent": agent },
-      ...(spec.healthCheck && { check: { kind: "told" as const, healthy: latest.healthy ?? true } }),
-    }));
+    const ids = { "emporion-task": spec.id, "emporion-agent": agent };
+    const check = spec.healthCheck && { kind: "told" as const, healthy: latest.healthy ?? true };
+    return (spec.services ?? []).map(({ name, port, tags, meta }, index): ServiceEntry => {
+      const id = `${this.#prefix}${spec.id}:${index}`;
+      const number = port === undefined ? 0 : (ports[port] ?? 0);
+      const entry = { id, name, address: host, port: number, tags, meta: { ...meta, ...ids } };
+      return check === undefined ? entry : { ...entry, check };
+    });
   }
 }

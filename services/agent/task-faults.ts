@@ -75,9 +75,7 @@ const indexFaults = (path: string, index: number, ports: number): Fault[] =>
     : [
         fault(
           path,
-          ports === 0
-            ? "no port: the task has none"
-            : `an index into the task's ports, 0 to ${ports - 1}`,
+          ports === 0 ? "no port: the task has none" : `an index into the task's ports, 0 to ${ports - 1}`,
           String(index),
         ),
       ];

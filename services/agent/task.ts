@@ -64,7 +64,10 @@ export const hasEnded = ({ latest }: Pick<Task, "latest">): boolean => isTermina
 /** True while it runs and nobody wants its end. */
 export const isRunning = ({ latest }: Pick<Task, "latest">): boolean => latest.state === "running";
 
-export const statusOf = (task: Task, place: { readonly agent: string; readonly host: string }): TaskStatus => ({
+export const statusOf = (
+  task: Task,
+  place: { readonly agent: string; readonly host: string },
+): TaskStatus => ({
   ...place,
   framework: task.framework,
   role: task.role,

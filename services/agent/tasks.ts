@@ -181,7 +181,8 @@ export class Tasks {
     this.#options.emit({
       type: "prepareTask",
       task: spec.id,
-      user: spec.user,
+      // The user of a container is its image's affair.
+      user: spec.workload.kind === "container" ? undefined : spec.user,
       artifacts: spec.artifacts ?? [],
       ports: hostPortsOf(spec),
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ExecutorInfo, Offer, Session } from "#protocol/offer.js";
+import { statusMessageId } from "#protocol/status.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { amounts } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
@@ -108,7 +109,9 @@ export class Scene {
   /** Time passes, with a tick at every deadline. */
   pass(ms: number): void {
     const until = this.at.mono + ms;
-    for (;;) {
+    for (let ticks = 0, since = this.at.mono; ; ticks++) {
+      if (this.at.mono > since) [ticks, since] = [0, this.at.mono];
+      assert(ticks < 100, `a tick leaves no deadline behind it: ${this.agent.nextDeadline()} at ${since}`);
       const next = Math.min(until, Math.max(this.at.mono, this.agent.nextDeadline()));
       const reached = next === until;
       this.at = { mono: next, wall: this.at.wall + next - this.at.mono };
@@ -181,11 +184,11 @@ export class Scene {
   /** The stream takes every batch that is under way. */
   storeAll(): void {
     for (let batch = this.#unstored(); batch !== undefined; batch = this.#unstored()) {
-      this.#stored.add(batch.batch);
+      this.#stored.add(statusMessageId(batch));
       this.do({ type: "batchStored", framework: batch.framework, batch: batch.batch });
     }
   }
-  readonly #stored = new Set<number>();
+  readonly #stored = new Set<string>();
 
   exit(task: string, exitCode = 0): void {
     this.do({ type: "exited", task, exitCode, reason: "exited" });
@@ -235,6 +238,6 @@ export class Scene {
   }
 
   #unstored() {
-    return this.all("publishBatch").find(({ batch }) => !this.#stored.has(batch.batch))?.batch;
+    return this.all("publishBatch").find(({ batch }) => !this.#stored.has(statusMessageId(batch)))?.batch;
   }
 }

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { add, amounts, contains, none, portList } from "#libs/core/resources.js";
+import type { Offer } from "#protocol/offer.js";
+import type { PortRange } from "#protocol/resources.js";
+import { Scene, taskSpec, totals } from "./scene.js";
+
+type Command =
+  | {
+      readonly type: "accept";
+      readonly offer: number;
+      readonly task: number;
+      readonly cpus: number;
+      readonly port: number;
+    }
+  | { readonly type: "exit" | "launch" | "kill"; readonly task: number }
+  | { readonly type: "rescind"; readonly offer: number; readonly floor: number }
+  | { readonly type: "newGeneration" | "restart" | "failWrite" };
+
+const offersMax = 12;
+const tasksMax = 10;
+const task = fc.integer({ min: 0, max: tasksMax - 1 });
+const command: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant("accept" as const),
+      offer: fc.integer({ min: 1, max: offersMax }),
+      task,
+      cpus: fc.integer({ min: 0, max: 700 }),
+      port: fc.integer({ min: 31000, max: 31011 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constantFrom("exit" as const, "launch" as const, "kill" as const),
+      task,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("rescind" as const),
+      offer: fc.integer({ min: 1, max: offersMax }),
+      floor: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constantFrom("newGeneration" as const, "restart" as const, "failWrite" as const),
+    }),
+  },
+);
+
+/** What must hold of all that the agent said and did, seen from outside. */
+class Witness {
+  readonly launchedOnce = new Map<string, number>();
+
+  see(scene: Scene): void {
+    for (const { order } of scene.all("launchTask"))
+      this.launchedOnce.set(order.spec.id, (this.launchedOnce.get(order.spec.id) ?? 0) + 1);
+    for (const [id, count] of this.launchedOnce) assert.equal(count, 1, `R3: ${id} starts once`);
+    const used = scene.all("report").at(-1)?.report.use ?? [];
+    const sum = used.map(({ resources }) => resources).reduce(add, none);
+    assert(contains(totals, sum), `R1: ${JSON.stringify(sum)} is within the totals`);
+    const ports = used.flatMap(({ resources }) => portList(resources.ports));
+    assert.equal(new Set(ports).size, ports.length, "R1: a port is one task's");
+  }
+}
+
+function perform(scene: Scene, did: Command, generation: () => number): void {
+  const name = (number: number) => `web.${number}`;
+  switch (did.type) {
+    case "accept": {
+      const ports: PortRange[] = [[did.port, did.port]];
+      const offer: Offer = scene.offer({ number: did.offer, generation: generation() });
+      scene.accept([taskSpec(name(did.task), { resources: amounts({ cpus: did.cpus / 1000, ports }) })], {
+        offer,
+      });
+      return;
+    }
+    case "exit":
+      return scene.exit(name(did.task), 0);
+    case "launch":
+      scene.do({ type: "prepared", task: name(did.task) });
+      scene.do({ type: "launched", task: name(did.task) });
+      return;
+    case "kill":
+      return void scene.kill(name(did.task));
+    case "rescind":
+      return void scene.do({
+        type: "rescindAsked",
+        reply: 0,
+        epoch: 1,
+        generation: generation(),
+        offers: [did.offer],
+        floor: did.floor,
+      });
+    case "newGeneration":
+      scene.do({ type: "connected", fraction: 0 });
+      scene.pass(1);
+      if (scene.all("register").length > 0) scene.register();
+      return;
+    case "failWrite":
+      scene.journalAnswers = false;
+      scene.accept([taskSpec(`lost.${scene.at.mono}`, { resources: amounts({ cpus: 0.1 }) })]);
+      if (scene.all("appendRecords").length > 0) scene.do({ type: "writeFailed", message: "ENOSPC" });
+      scene.journalAnswers = true;
+      scene.pass(1000);
+      return;
+    case "restart": {
+      const running = new Map(
+        Array.from({ length: tasksMax }, (_, number) => [name(number), "running"] as const),
+      );
+      scene.restart();
+      scene.do({ type: "recovered", kind: "process", found: running });
+      scene.do({ type: "connected", fraction: 0 });
+      scene.do({ type: "othersFound", others: [] });
+      scene.pass(1);
+      scene.register();
+      return;
+    }
+  }
+}
+
+describe("agent: the books, whatever happens", () => {
+  it("are never oversubscribed, start no id twice, and use no offer twice (R1, R2, R3)", () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
+        const scene = Scene.registered();
+        const witness = new Witness();
+        const generation = () => scene.last("register").message.report.generation;
+        const uses = new Map<string, string>();
+        scene.do({ type: "connected", fraction: 0 });
+        scene.pass(1);
+        scene.register();
+        let present = generation();
+        for (const did of commands) {
+          perform(scene, did, () => present);
+          scene.pass(20);
+          witness.see(scene);
+          if (scene.all("register").length > 0) present = generation();
+          if (did.type === "accept") {
+            const prepared = scene.all("prepareTask").map(({ task: id }) => id);
+            const key = `${present}.${did.offer}`;
+            for (const id of prepared) {
+              assert(!uses.has(key) || uses.get(key) === id, `R2: offer ${key} is used once`);
+              uses.set(key, id);
+            }
+          }
+          scene.take();
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
