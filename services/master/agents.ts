@@ -2,8 +2,8 @@ import type { AgentInfo, Use } from "#protocol/agent.js";
 import type { AgentStanding } from "#protocol/framework.js";
 import type { ExecutorInfo, Session } from "#protocol/offer.js";
 import type { Attributes, Resources } from "#protocol/resources.js";
-import type { Place } from "#libs/core/fits.js";
 import { add, none, subtract, sum } from "#libs/core/resources.js";
+import type { Supply } from "./allocator.js";
 import type { AgentRecord } from "./registry.js";
 
 /**
@@ -32,7 +32,7 @@ export interface OpenOffer {
 }
 
 /** An agent as the leader knows it. As a place it has what is free: total − used − offered (R1). */
-export class Agent implements Place {
+export class Agent implements Supply {
   readonly id: string;
   info: AgentInfo;
   standing: Standing;
@@ -59,6 +59,8 @@ export class Agent implements Place {
   /** Monotonic ms at which its use was last written to the registry, and what was written. */
   useSavedAt: number;
   useSaved: string;
+  /** Its place among those that have something to give; -1: none. */
+  openAt = -1;
   /** The last port that was offered: the next ones come after it, so that a port rests after its use. */
   lastPort = -1;
 

@@ -26,6 +26,8 @@ export function allocate(market: Market): Grant[] {
 }
 
 export interface Supply extends Place {
+  /** Its place in `open`. */
+  readonly openAt: number;
   /** The last port that was offered there. */
   readonly lastPort: number;
 }
@@ -83,7 +85,8 @@ const stepsPerShare = 32;
 
 class Pass {
   readonly #market: Market;
-  readonly #stalls = new Map<Place, Stall>();
+  /** By the agent's place in `open`, as far as somebody has looked. */
+  readonly #stalls: (Stall | undefined)[];
   readonly #everywhere = new Map<string, Ring>();
   readonly #fresh = new Map<string, Ring>();
   readonly #grants: GrowingGrant[] = [];
@@ -92,6 +95,7 @@ class Pass {
 
   constructor(market: Market) {
     this.#market = market;
+    this.#stalls = Array.from({ length: market.open.length });
     this.#allFloor = new Floor(market.open);
     this.#freshFloor = new Floor(market.fresh);
   }
@@ -112,7 +116,7 @@ class Pass {
         roles.settleFirst();
       } else {
         role.claimants.pop();
-        if (claimant.granted.size > 0) served.push({ role, claimant });
+        if (claimant.hasGrants) served.push({ role, claimant });
       }
     }
     for (const { role, claimant } of served) this.#serveChoice(role, claimant);
@@ -142,7 +146,7 @@ class Pass {
     const most = elsewhere ? 1 : want.mostAtOnce(claimant, ring.size, this.#market.total);
     let cut: Cut | undefined;
     const stall = ring.find((stall) => {
-      const grant = claimant.granted.get(stall);
+      const grant = grantOf(claimant, stall);
       if (elsewhere && grant !== undefined) return false;
       cut = cutFrom(stall, want, most, role.headroom);
       return cut !== undefined && !this.#isBlocked(claimant, stall, grant, cut.resources);
@@ -169,11 +173,12 @@ class Pass {
     if (lastPort !== undefined) stall.lastPort = lastPort[1];
     want.left -= units;
     want.taken += units;
-    let grant = claimant.granted.get(stall);
+    let grant = grantOf(claimant, stall);
     if (grant === undefined) {
       const { framework } = claimant.claim;
       grant = { agent: stall.place.id, framework, role: role.name, resources, units: [] };
-      claimant.granted.set(stall, grant);
+      claimant.hasGrants = true;
+      stall.grants.push(grant);
       this.#grants.push(grant);
     } else grant.resources = add(grant.resources, resources);
     countUnits(grant.units, want.key, units);
@@ -192,17 +197,20 @@ class Pass {
     return ring;
   }
 
-  readonly #stallOf = (place: Place): Stall => {
-    let stall = this.#stalls.get(place);
-    if (stall === undefined) {
-      stall = { place, left: place.resources, lastPort: (place as Supply).lastPort };
-      this.#stalls.set(place, stall);
-    }
-    return stall;
-  };
+  readonly #stallOf = (place: Supply): Stall =>
+    (this.#stalls[place.openAt] ??= {
+      place,
+      left: place.resources,
+      lastPort: place.lastPort,
+      grants: [],
+    });
 }
 
-interface GrowingGrant extends Grant {
+/** Few have something on one agent: looking through them is quicker than any index. */
+const grantOf = ({ name }: Claimant, { grants }: Stall): GrowingGrant | undefined =>
+  grants.find(({ framework }) => framework === name);
+
+export interface GrowingGrant extends Grant {
   resources: Resources;
   readonly units: { readonly key: string; count: number }[];
 }
@@ -296,7 +304,7 @@ class Claimant implements Ranked {
   readonly claim: Claim;
   readonly name: string;
   readonly wants: readonly Wanted[];
-  readonly granted = new Map<Stall, GrowingGrant>();
+  hasGrants = false;
   /** Most of the cluster that it takes in one step. */
   readonly stepShare: number;
   readonly #purse: Purse;

@@ -18,9 +18,8 @@ export class Books {
   readonly fresh = new Fresh();
   readonly #frameworks: Frameworks;
   readonly #shares: Shares;
-  /** Registered agents with something to give, as an array for the allocator and the place of each in it. */
+  /** Registered agents with something to give. */
   readonly #open: Agent[] = [];
-  readonly #placeOf = new Map<Agent, number>();
 
   constructor(frameworks: Frameworks, shares: Shares) {
     this.#frameworks = frameworks;
@@ -98,25 +97,27 @@ export class Books {
 
   /** Somebody may think otherwise of the agent now. */
   lookAt(agent: Agent): void {
-    if (this.#placeOf.has(agent)) this.fresh.agents.add(agent);
+    if (agent.openAt >= 0) this.fresh.agents.add(agent);
   }
 
   /** @param grew whether there is something that was not there before */
   #weigh(agent: Agent, grew: boolean): void {
     const isOpen = agent.standing === "registered" && worthOffering(agent.resources);
-    const place = this.#placeOf.get(agent);
-    if (isOpen && place === undefined) {
-      this.#placeOf.set(agent, this.#open.push(agent) - 1);
-    } else if (!isOpen && place !== undefined) {
-      const last = this.#open.pop()!;
-      if (last !== agent) {
-        this.#open[place] = last;
-        this.#placeOf.set(last, place);
-      }
-      this.#placeOf.delete(agent);
-      this.fresh.agents.delete(agent);
+    const wasOpen = agent.openAt >= 0;
+    if (isOpen && !wasOpen) agent.openAt = this.#open.push(agent) - 1;
+    else if (!isOpen && wasOpen) this.#close(agent);
+    if (isOpen && (grew || !wasOpen)) this.fresh.agents.add(agent);
+  }
+
+  /** The last one takes its place: what is open stays without gaps. */
+  #close(agent: Agent): void {
+    const last = this.#open.pop()!;
+    if (last !== agent) {
+      this.#open[agent.openAt] = last;
+      last.openAt = agent.openAt;
     }
-    if (isOpen && (grew || place === undefined)) this.fresh.agents.add(agent);
+    agent.openAt = -1;
+    this.fresh.agents.delete(agent);
   }
 
   #chargeUse(agent: Agent, times: 1 | -1): void {

@@ -1,13 +1,15 @@
 import type { Need } from "#protocol/framework.js";
 import type { Resources } from "#protocol/resources.js";
-import { hostFits, type Place, resourcesFit } from "#libs/core/fits.js";
+import { hostFits, resourcesFit } from "#libs/core/fits.js";
+import type { GrowingGrant, Supply } from "./allocator.js";
 import { hasSize, worthOffering } from "./pieces.js";
 
 /** An agent within one pass: what is left of it. */
 export interface Stall {
-  readonly place: Place;
+  readonly place: Supply;
   left: Resources;
   lastPort: number;
+  readonly grants: GrowingGrant[];
 }
 
 /**
@@ -21,7 +23,7 @@ export interface Stall {
 export class Ring {
   readonly #need: Need | undefined;
   readonly #floor: Floor;
-  readonly #stallOf: (place: Place) => Stall;
+  readonly #stallOf: (place: Supply) => Stall;
   readonly #start: number;
   readonly #takesWhole: boolean;
   readonly #suits: Uint8Array | undefined;
@@ -33,7 +35,7 @@ export class Ring {
   #next = 0;
 
   /** @param turn where to begin: other numbers, other places, evenly spread */
-  constructor(need: Need | undefined, floor: Floor, turn: number, stallOf: (place: Place) => Stall) {
+  constructor(need: Need | undefined, floor: Floor, turn: number, stallOf: (place: Supply) => Stall) {
     this.#need = need;
     this.#floor = floor;
     this.#stallOf = stallOf;
@@ -95,7 +97,7 @@ export class Ring {
     return need !== undefined && isTouched && !resourcesFit(need, stall.left) ? undefined : stall;
   }
 
-  #isSuited(need: Need, place: Place, index: number): boolean {
+  #isSuited(need: Need, place: Supply, index: number): boolean {
     const suits = this.#suits;
     if (suits === undefined) return true;
     if (suits[index] === unknown) suits[index] = hostFits(need, place) ? suited : unsuited;
@@ -105,11 +107,11 @@ export class Ring {
 
 /** All agents of a pass, and what many rings want to know of them. */
 export class Floor {
-  readonly places: readonly Place[];
+  readonly places: readonly Supply[];
   readonly #suits = new Map<string, Uint8Array>();
   readonly #columns = new Map<string, Float64Array>();
 
-  constructor(places: readonly Place[]) {
+  constructor(places: readonly Supply[]) {
     this.places = places;
   }
 

@@ -19,6 +19,7 @@ const agent = (id: string, free: AmountOptions, more: Partial<Supply> = {}): Sup
   executors: [],
   resources: amounts(free),
   lastPort: -1,
+  openAt: -1,
   ...more,
 });
 
@@ -46,15 +47,18 @@ const role = (name: string, claims: Claim[], more: Partial<RoleClaim> = {}): Rol
   ...more,
 });
 
-const market = (agents: Supply[], roles: RoleClaim[], more: Partial<Market> = {}): Market => ({
-  total: sum(agents.map(({ resources }) => resources)),
-  open: agents,
-  fresh: agents,
-  turn: 0,
-  roles,
-  blocks: () => false,
-  ...more,
-});
+const market = (supplies: Supply[], roles: RoleClaim[], more: Partial<Market> = {}): Market => {
+  const agents = supplies.map((supply, openAt) => ({ ...supply, openAt }));
+  return {
+    total: sum(agents.map(({ resources }) => resources)),
+    open: agents,
+    fresh: agents,
+    turn: 0,
+    roles,
+    blocks: () => false,
+    ...more,
+  };
+};
 
 const granted = (grants: readonly Grant[]): string[] =>
   grants.map(({ agent, framework, resources }) => `${framework} ${agent} ${briefResources(resources)}`);
@@ -209,7 +213,9 @@ describe("the allocator", () => {
     const [a, b] = [agent("a", { cpus: 1 }), agent("b", { cpus: 1 })];
     const needs = [need({ cpus: 1 }, 1)];
     const roles = [role("r", [claim("idle", { needs, looksEverywhere: false })])];
-    assert.deepEqual(granted(allocate(market([a, b], roles, { fresh: [b] }))), ["idle b cpus 1"]);
+    assert.deepEqual(granted(allocate(market([a, b], roles, { fresh: [{ ...b, openAt: 1 }] }))), [
+      "idle b cpus 1",
+    ]);
   });
 
   it("ends with needs of no size: they get the whole of an agent", () => {
