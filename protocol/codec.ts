@@ -69,7 +69,7 @@ function faultsOf(errors: readonly ValidationError[], value: unknown): Fault[] {
       faults.set(error.instancePath, {
         path: error.instancePath,
         expected,
-        found: shown(at(value, error.instancePath)),
+        found: secretPath.test(error.instancePath) ? "…" : shown(at(value, error.instancePath)),
       });
     } else if (!known.expected.split(" or ").includes(expected)) known.expected += ` or ${expected}`;
   }
@@ -110,6 +110,7 @@ function at(value: unknown, pointer: string): unknown {
   return here;
 }
 
+/** Of properties whose values are never shown. */
 const secretPath = /(secret|password|token|credential|key)/i;
 
 /** What came, short. */

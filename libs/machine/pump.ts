@@ -17,9 +17,9 @@ export interface PumpOptions<Event, Effect> {
 export type PumpEnd = "deposed" | { readonly crash: unknown };
 
 export interface Pump<Event> {
-  emit(event: Event): void;
+  readonly emit: (event: Event) => void;
   /** Nothing is handled or performed after it. */
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /**

@@ -89,9 +89,10 @@ for (const kind of worlds) {
       const all = await world.done(there.store.entries("B"));
       assert.ok(all.ok);
       assert.deepEqual(
-        all.value.map((each) => [each.key, text(each.bytes)]).toSorted(),
-        keys.map((key) => [key, key]).toSorted(),
+        new Map(all.value.map((each) => [each.key, text(each.bytes)])),
+        new Map(keys.map((key) => [key, key])),
       );
+      assert.equal(all.value.length, keys.length);
     });
 
     it("gives thousands of entries", async () => {

@@ -19,7 +19,10 @@ describe("vault", () => {
     heard = [];
   });
 
-  const open = (epoch: number, { store = node.store as Store, writer = `w${epoch}` } = {}) =>
+  const open = (
+    epoch: number,
+    { store = node.store, writer = `w${epoch}` }: { readonly store?: Store; readonly writer?: string } = {},
+  ) =>
     Vault.open({
       store,
       bucket: "b",
