@@ -23,14 +23,27 @@ export const tombstoneKey = (id: string): string => `deleted.${encodeId(id)}`;
 export class Graves {
   readonly #outbox: Outbox;
   readonly #idOf = new Map<string, string>();
+  readonly #untold: Set<string>;
   readonly #graves = new Map<string, Grave>();
 
+  /** What is loaded is kept until it is let go: records that it covers may have been left over. */
   constructor(loaded: readonly Tombstone[], outbox: Outbox) {
     this.#outbox = outbox;
-    for (const tombstone of loaded) this.#add(tombstone).isStored = true;
+    for (const tombstone of loaded) Object.assign(this.#add(tombstone), { isStored: true, isKept: true });
+    this.#untold = new Set(this.#idOf.keys());
   }
 
-  has = (task: string): boolean => this.#idOf.has(task);
+  /** A task came or changed: whether it lies here, and so is nobody's any more. */
+  has(task: string): boolean {
+    this.#untold.delete(task);
+    return this.#idOf.has(task);
+  }
+
+  /** Every stored task has been told of: of what was not, the end was acknowledged before it could be noted here. */
+  begin(): void {
+    for (const task of this.#untold) this.ended(task);
+    this.#untold.clear();
+  }
 
   /** When that was deleted last, wall ms; undefined when nothing of it is left. */
   deletedAt = (id: string): number | undefined => this.#graves.get(id)?.at;
@@ -41,12 +54,16 @@ export class Graves {
     return stored.flatMap(({ tasks }) => Array.from(tasks, (task) => ({ task })));
   }
 
-  /** Beside those of the same id that are there already. `then`: it is stored. */
-  bury(tombstone: Tombstone, then?: (at: Instant) => void): void {
+  /**
+   * Beside those of the same id that are there already. `stored` is called when it is. `isKept`: it stays, even without tasks, until
+   * it is let go, since there are records to be removed that it covers.
+   */
+  bury(tombstone: Tombstone, { isKept = false, stored: tell }: BuryOptions = {}): void {
     const grave = this.#add(tombstone);
+    grave.isKept ||= isKept;
     this.#store(tombstone.id, (stored) => {
       grave.isStored = true;
-      then?.(stored);
+      tell?.(stored);
     });
   }
 
@@ -56,21 +73,30 @@ export class Graves {
     if (id === undefined) return;
     this.#idOf.delete(task);
     this.#graves.get(id)?.tasks.delete(task);
-    this.tidy(id);
+    if (!this.#tidy(id)) this.#store(id);
   }
 
-  /** Removes the tombstone if nothing lies under it; else stores it as it is. */
-  tidy(id: string): void {
-    if (this.#graves.get(id)?.tasks.size !== 0) return this.#store(id);
+  /** The records that it covers are gone. */
+  letGo(id: string): void {
+    const grave = this.#graves.get(id);
+    if (grave === undefined) return;
+    grave.isKept = false;
+    this.#tidy(id);
+  }
+
+  #tidy(id: string): boolean {
+    const grave = this.#graves.get(id);
+    if (grave === undefined || grave.isKept || grave.tasks.size > 0) return false;
     this.#graves.delete(id);
     this.#outbox.remove(tombstoneKey(id));
+    return true;
   }
 
   #add({ id, at, tasks }: Tombstone): Grave {
-    const before = this.#graves.get(id);
-    const all = new Set([...(before?.tasks ?? []), ...tasks]);
-    const grave = { at, tasks: all, isStored: before?.isStored ?? false };
+    const grave = this.#graves.get(id) ?? { at, tasks: new Set(), isStored: false, isKept: false };
+    grave.at = at;
     this.#graves.set(id, grave);
+    for (const task of tasks) grave.tasks.add(task);
     for (const task of tasks) this.#idOf.set(task, id);
     return grave;
   }
@@ -82,8 +108,14 @@ export class Graves {
   }
 }
 
+export interface BuryOptions {
+  readonly isKept?: boolean;
+  readonly stored?: (at: Instant) => void;
+}
+
 interface Grave {
-  readonly at: number;
+  at: number;
   readonly tasks: Set<string>;
   isStored: boolean;
+  isKept: boolean;
 }

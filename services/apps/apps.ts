@@ -45,11 +45,13 @@ export class Apps {
   constructor({ records, tombstones }: Loaded, outbox: Outbox) {
     this.#outbox = outbox;
     this.#graves = new Graves(tombstones, outbox);
+    for (const { id } of tombstones) this.#graves.letGo(id);
     for (const record of records) this.#add(new ManagedApp(record));
   }
 
   /** Every task that is stored has been told of. */
   begin(at: Instant): void {
+    this.#graves.begin();
     for (const app of this.all.values()) {
       app.resume(at);
       this.#changed.add(app);
@@ -192,20 +194,23 @@ export class Apps {
   #letGo(at: Instant, app: ManagedApp): void {
     const { id } = app;
     const left = [...app.instances.keys()];
-    if (left.length > 0)
-      this.#graves.bury({ id, at: at.wall, tasks: left }, () => {
-        for (const task of left) this.#condemned.delete(task);
-        this.#kills = undefined;
-      });
     if (this.wanting.delete(app)) this.needsVersion++;
     this.#due.delete(app);
     this.all.delete(id);
     // Until the record is gone the app is still being deleted for whoever asks to change it.
     this.#intended.set(id, app);
-    this.#outbox.remove(appKey(id), () => {
-      this.#intended.delete(id);
-      this.owners.delete(id);
-    });
+    const removeRecord = () =>
+      this.#outbox.remove(appKey(id), () => {
+        this.#intended.delete(id);
+        this.owners.delete(id);
+      });
+    const stored = () => {
+      for (const task of left) this.#condemned.delete(task);
+      this.#kills = undefined;
+      removeRecord();
+    };
+    if (left.length > 0) this.#graves.bury({ id, at: at.wall, tasks: left }, { stored });
+    else removeRecord();
     const buried =
       left.length === 0 ? "" : `; ${countText(left.length, "task")} on unreachable agents will end`;
     this.#outbox.announce(at, { type: "deleted", about: id, message: `${id} is gone${buried}` });

@@ -51,27 +51,30 @@ export class Jobs {
     if (this.#loaded === undefined) return;
     const { jobs, runs, tombstones } = this.#loaded;
     this.#loaded = undefined;
-    const isLeftOver = (id: string, createdAt: number) => createdAt <= (this.#graves.deletedAt(id) ?? -1);
+    const deletedAt = new Map(tombstones.map((each) => [each.id, each.at]));
+    const isLeftOver = (id: string, createdAt: number) => createdAt <= (deletedAt.get(id) ?? -1);
+    const leftOver = new Map<string, string[]>(tombstones.map(({ id }) => [id, []]));
     for (const record of jobs) {
       const { definition, createdAt } = record;
-      if (isLeftOver(definition.id, createdAt)) this.#outbox.remove(jobKey(definition.id));
+      if (isLeftOver(definition.id, createdAt)) leftOver.get(definition.id)!.push(jobKey(definition.id));
       else this.all.set(definition.id, new ManagedJob(record));
     }
     const byEnd = runs.toSorted((a, b) => (a.run.completedAt ?? 0) - (b.run.completedAt ?? 0));
     for (const record of byEnd) {
       const { id, job: owner, createdAt } = record.run;
       const job = this.all.get(owner);
-      const isForgotten = job?.record.forgotten?.last.includes(id) ?? false;
-      if (isForgotten || isLeftOver(owner, createdAt)) this.#outbox.remove(runKey(owner, id));
+      if (isLeftOver(owner, createdAt)) leftOver.get(owner)!.push(runKey(owner, id));
       else if (job === undefined)
         this.#outbox.say("a run without its job is left alone", { job: owner, run: id });
+      else if (job.isForgotten(id)) this.#outbox.remove(runKey(owner, id), () => job.removed(id));
       else job.add(new ManagedRun(record, at));
     }
-    for (const { id } of tombstones) this.#graves.tidy(id);
+    for (const [id, keys] of leftOver) this.#removeAll(id, keys);
   }
 
   /** Every stored task has been told of. */
   begin(at: Instant): void {
+    this.#graves.begin();
     for (const job of this.all.values())
       for (const run of job.active.values()) {
         run.begin();
@@ -120,16 +123,29 @@ export class Jobs {
       this.#due.delete(run);
       for (const task of run.tasks) this.#forgetTask(task, run);
     }
-    this.#graves.bury({ id, at: Math.max(at.wall, job.createdAt), tasks }, (stored) => {
+    const keys = [jobKey(id), ...runs.map((run) => runKey(id, run.id))];
+    const tombstone = { id, at: Math.max(at.wall, job.createdAt), tasks };
+    const stored = (then: Instant) => {
       this.#kills = undefined;
-      let left = 1 + runs.length;
-      const removed = () => {
-        if (--left === 0) this.#gone(id);
-      };
-      this.#outbox.remove(jobKey(id), removed);
-      for (const run of runs) this.#outbox.remove(runKey(id, run.id), removed);
-      done(stored);
-    });
+      this.#removeAll(id, keys);
+      done(then);
+    };
+    this.#graves.bury(tombstone, { isKept: true, stored });
+  }
+
+  /** The tombstone is stored: now the records go, and with the last of them what is going is gone. */
+  #removeAll(id: string, keys: readonly string[]): void {
+    const gone = () => {
+      this.#going.delete(id);
+      this.#graves.letGo(id);
+    };
+    if (keys.length === 0) return gone();
+    this.#going.add(id);
+    let left = keys.length;
+    const removed = () => {
+      if (--left === 0) gone();
+    };
+    for (const key of keys) this.#outbox.remove(key, removed);
   }
 
   // --- what tasks do ---
@@ -335,10 +351,5 @@ export class Jobs {
     this.#runOf.delete(task);
     run.tasks.delete(task);
     if (this.#condemned.delete(task)) this.#kills = undefined;
-  }
-
-  #gone(id: string): void {
-    this.#going.delete(id);
-    this.#graves.tidy(id);
   }
 }

@@ -91,6 +91,9 @@ export class ManagedJob {
     return oldest;
   }
 
+  /** It is counted already, though its record is still there. */
+  isForgotten = (run: string): boolean => this.#removing.has(run);
+
   /** Its record is gone. */
   removed(run: string): void {
     this.#removing.delete(run);

@@ -267,7 +267,7 @@ export class SmallCluster {
   }
 
   #write(write: () => void): void {
-    if (this.holdsWrites) this.#heldWrites.push(write);
+    if (this.holdsWrites || this.#heldWrites.length > 0) this.#heldWrites.push(write);
     else write();
   }
 

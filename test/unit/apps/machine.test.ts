@@ -19,7 +19,10 @@ const put = (play: SmallCluster, given: object = {}) =>
 const view = (play: SmallCluster, id = "/demo/web") => play.ask<AppView>("get", { id });
 const aliveIds = (play: SmallCluster) => play.alive.map(({ spec }) => spec.id);
 const versionsAlive = (play: SmallCluster) =>
-  play.alive.map(({ spec }) => (spec.workload.kind === "process" ? spec.workload.command : "")).toSorted();
+  play.alive
+    .map(({ spec }) => (spec.workload.kind === "process" ? spec.workload.command! : ""))
+    .toSorted(byText);
+const byText = (a: string, b: string) => (a < b ? -1 : 1);
 const announced = (play: SmallCluster) => play.events.map(({ type }) => type);
 
 describe("apps", () => {
@@ -349,7 +352,7 @@ describe("apps", () => {
   it("GROUP_BY keeps the groups even when it is scaled down", () => {
     const play = cluster();
     put(play, { instances: 4, constraints: [["rack", "GROUP_BY"]] });
-    const racks = () => play.alive.map(({ agent }) => three[agent]!.attributes!["rack"]).toSorted();
+    const racks = () => play.alive.map(({ agent }) => three[agent]!.attributes!["rack"]!).toSorted(byText);
     assert.deepEqual(racks(), ["x", "x", "y", "y"]);
     play.ask("scale", { id: "/demo/web", instances: 2 });
     assert.deepEqual(racks(), ["x", "y"]);
