@@ -7,6 +7,7 @@ import { HmacSealer } from "#libs/adapters/sealer.js";
 import { DataDirectory } from "./data-directory.js";
 import { EngineKeeper } from "./engine-keeper.js";
 import { freePort } from "./free-ports.js";
+import { isOpenToAll } from "./open-to-all.js";
 import type { Options } from "./options.js";
 import * as programs from "./programs.js";
 import { type AgentShare, type HostAmounts, shareOut } from "./shares.js";
@@ -20,6 +21,7 @@ export class LocalCluster {
   readonly data: DataDirectory;
   /** Undefined: there is no Docker engine, for the reason that was said. */
   dockerSocket: string | undefined;
+  #tasksAsRoot = false;
   readonly #options: Options;
   readonly #clock: Clock;
   readonly #say: (line: string) => void;
@@ -62,6 +64,11 @@ export class LocalCluster {
 
   /** Starts every part. They find each other in whichever order they come up. */
   async start(): Promise<void> {
+    this.#tasksAsRoot = process.getuid?.() === 0 && !(await isOpenToAll(this.data.path));
+    if (this.#tasksAsRoot)
+      this.#say(
+        `tasks run as root, for nobody else may go to ${this.data.path}; with --data in an open place they run as nobody`,
+      );
     await this.#startDocker();
     const { nats, consul } = this.tools;
     if (nats.kind === "binary")
@@ -145,7 +152,7 @@ export class LocalCluster {
       keyFile: await this.data.agentKeyFile(share.id, sealer.agentKey(share.id)),
       dockerSocket: this.dockerSocket,
       killOnStop: !this.#options.keepTasks,
-      taskUser: undefined,
+      tasksAsRoot: this.#tasksAsRoot,
     });
   }
 }

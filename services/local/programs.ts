@@ -61,14 +61,14 @@ export interface AgentOptions {
   readonly keyFile: string;
   readonly dockerSocket: string | undefined;
   readonly killOnStop: boolean;
-  /** Under which tasks run; undefined: as whoever runs the agent. */
-  readonly taskUser: string | undefined;
+  /** They may, and do unless they say otherwise. */
+  readonly tasksAsRoot: boolean;
 }
 
 export const agentProgram = (
   common: Common,
   data: DataDirectory,
-  { share, keyFile, dockerSocket, killOnStop, taskUser }: AgentOptions,
+  { share, keyFile, dockerSocket, killOnStop, tasksAsRoot }: AgentOptions,
 ): Program => ({
   ...service("agent", common, {
     EMPORION_AGENT_ID: share.id,
@@ -81,7 +81,7 @@ export const agentProgram = (
     EMPORION_AGENT_PORTS: share.ports.join("-"),
     EMPORION_AGENT_ATTRIBUTES: `rack:${share.rack}`,
     EMPORION_AGENT_KILL_ON_STOP: String(killOnStop),
-    ...(taskUser !== undefined && { EMPORION_AGENT_DEFAULT_USER: taskUser }),
+    ...(tasksAsRoot && { EMPORION_AGENT_ALLOW_ROOT: "true", EMPORION_AGENT_DEFAULT_USER: "root" }),
     ...(dockerSocket === undefined ? { EMPORION_DOCKER: "off" } : { DOCKER_HOST: `unix://${dockerSocket}` }),
   }),
   name: share.id,

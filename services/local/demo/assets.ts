@@ -1,8 +1,7 @@
-import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { BUSYBOX_IMAGE, buildBusyboxImage } from "#setup/image.mjs";
 import { buildDemoJar } from "#setup/jar.mjs";
 import { ROOT, type Tools } from "#setup/tools.mjs";
+import { isOpenToAll } from "../open-to-all.js";
 import type { DemoOptions } from "./definitions.js";
 
 export interface AssetsOptions {
@@ -46,12 +45,4 @@ async function demoJar({ tools, outDir, say }: AssetsOptions): Promise<string | 
     return undefined;
   }
   return buildDemoJar({ javac: tools.jdks.find(({ javac }) => javac !== undefined)?.javac, outDir });
-}
-
-/** Tasks run as nobody: a node in somebody's home directory is out of their reach. */
-async function isOpenToAll(path: string): Promise<boolean> {
-  for (let at = path; ; at = dirname(at)) {
-    if (((await stat(at)).mode & 0o001) === 0) return false;
-    if (at === dirname(at)) return true;
-  }
 }

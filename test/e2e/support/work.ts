@@ -21,7 +21,10 @@ export async function prepareWork(dockerSocket: string): Promise<Work> {
   if (tools.busybox.path === undefined) throw new Error(`no busybox: ${tools.busybox.reason}`);
   const { image } = await buildBusyboxImage({ socket: dockerSocket, busybox: tools.busybox.path });
   const javac = tools.jdks.find((jdk) => jdk.javac !== undefined)?.javac;
-  const jar = await buildDemoJar({ javac, outDir: mkdtempSync(join(tmpdir(), "emporion-jar-")) });
+  const outDir = mkdtempSync(join(tmpdir(), "emporion-jar-"));
+  // Tasks run as nobody, who may bring only what he may read.
+  chmodSync(outDir, 0o755);
+  const jar = await buildDemoJar({ javac, outDir });
   return {
     image,
     jar: pathToFileURL(jar).href,
