@@ -123,7 +123,7 @@ export type MasterEffect =
       readonly type: "prepareFramework";
       readonly framework: string;
       readonly record?: { readonly key: string; readonly value: object };
-      readonly done: MasterEvent;
+      readonly done: Extract<FrameworkMessage, { type: "frameworkPrepared" }>;
     }
   | { readonly type: "dropConsumer"; readonly framework: string }
   | {

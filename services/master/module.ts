@@ -1,14 +1,28 @@
 import { ContainerModule } from "inversify";
+import { Subjects } from "#protocol/subjects.js";
 import { provide } from "#libs/ports/provide.js";
 import { ports, token } from "#libs/ports/tokens.js";
-import { type MasterConfig, runMaster, type StopMaster } from "./service.js";
+import { runMaster } from "./service.js";
+import { defaultSettings, type MasterSettings } from "./settings.js";
 
-/** Starts the master; `crashed` is called when a bug threw. */
-export type StartMaster = (crashed: (cause: unknown) => void) => StopMaster;
+/** Starts a master; `crashed` is called when a bug threw. Returns how to stop it. */
+export type StartMaster = (crashed: (cause: unknown) => void) => () => Promise<void>;
 export const master = token<StartMaster>("master");
 
-/** The master over whatever world is bound: a real one or a simulated one. */
-export const masterModule = (config: MasterConfig): ContainerModule =>
+export interface MasterModuleOptions {
+  readonly cluster: string;
+  readonly replicas?: number;
+  readonly name?: string | undefined;
+  readonly settings?: Partial<MasterSettings>;
+}
+
+/** A master over whatever world is bound. */
+export const masterModule = ({
+  cluster,
+  replicas = 1,
+  name,
+  settings,
+}: MasterModuleOptions): ContainerModule =>
   new ContainerModule((options) => {
     provide(
       options,
@@ -17,13 +31,22 @@ export const masterModule = (config: MasterConfig): ContainerModule =>
         ports.bus,
         ports.streams,
         ports.store,
-        ports.lease,
+        ports.sealer,
         ports.clock,
         ports.random,
         ports.log,
-        ports.sealer,
+        ports.lease,
       ],
-      (bus, streams, store, lease, clock, random, log, sealer) => (crashed) =>
-        runMaster({ bus, streams, store, lease, clock, random, log, sealer }, config, crashed),
+      (bus, streams, store, sealer, clock, random, log, lease) => (crashed) =>
+        runMaster(
+          { bus, streams, store, sealer, clock, random, log, lease },
+          {
+            subjects: new Subjects(cluster),
+            name,
+            replicas,
+            settings: { ...defaultSettings, ...settings },
+          },
+          crashed,
+        ),
     );
   });

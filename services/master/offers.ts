@@ -20,8 +20,12 @@ export class Offers {
   readonly #out: Out;
   /** Those that nobody answered yet, oldest first. */
   readonly #waiting = new Set<OpenOffer>();
-  /** Agents with something to rescind, and the request that is under way. */
-  readonly #rescinding = new Map<Agent, { underWay: boolean; retryAt: number }>();
+  /** Agents that are to be asked at the end of this event. */
+  readonly #toAsk = new Set<Agent>();
+  /** Those that are being asked. */
+  readonly #asked = new Set<Agent>();
+  /** Those that did not answer, and when to ask again; in this order. */
+  readonly #toAskAgain = new Map<Agent, number>();
   /** What is to be told to sessions at the end of this event. */
   #toTell = new Map<string, string[]>();
 
@@ -61,7 +65,9 @@ export class Offers {
       this.#waiting.delete(offer);
       this.#tell(offer);
     }
-    this.#rescinding.delete(agent);
+    this.#toAsk.delete(agent);
+    this.#asked.delete(agent);
+    this.#toAskAgain.delete(agent);
   }
 
   /** Asks the agent to void it; the answer settles it. */
@@ -79,13 +85,12 @@ export class Offers {
 
   /** Has the agent void all that is not open in our books, and say what it has. */
   sweep(agent: Agent): void {
-    if (!this.#rescinding.has(agent)) this.#rescinding.set(agent, { underWay: false, retryAt: 0 });
+    if (!this.#asked.has(agent) && !this.#toAskAgain.has(agent)) this.#toAsk.add(agent);
   }
 
   answered(agent: Agent): void {
-    const state = this.#rescinding.get(agent);
-    if (state === undefined) return;
-    this.#rescinding.delete(agent);
+    this.#asked.delete(agent);
+    this.#toAskAgain.delete(agent);
     if (this.#toRescind(agent).length > 0) this.sweep(agent);
   }
 
@@ -95,11 +100,9 @@ export class Offers {
   ): void {
     if (epoch !== undefined && epoch > this.#cluster.epoch) this.#out({ type: "hearEpoch", epoch });
     const agent = this.#cluster.agents.get(id);
-    const state = agent && this.#rescinding.get(agent);
-    if (state === undefined) return;
-    if (agent!.standing !== "registered") return void this.#rescinding.delete(agent!);
-    state.underWay = false;
-    state.retryAt = at.mono + this.#cluster.settings.retryMs;
+    if (agent === undefined || !this.#asked.delete(agent)) return;
+    if (agent.standing === "registered")
+      this.#toAskAgain.set(agent, at.mono + this.#cluster.settings.retryMs);
     const fields = { agent: id, offers: rescind.offers.length, why };
     this.#out({ type: "log", level: "debug", message: "an agent did not answer a rescind", fields });
   }
@@ -122,25 +125,26 @@ export class Offers {
 
   /** Sends what has gathered in this event. */
   flush(at: Instant): void {
-    for (const [agent, state] of this.#rescinding) {
-      if (state.underWay || state.retryAt > at.mono) continue;
-      state.underWay = true;
+    for (const [agent, againAt] of this.#toAskAgain) {
+      if (againAt > at.mono) break;
+      this.#toAskAgain.delete(agent);
+      this.#toAsk.add(agent);
+    }
+    for (const agent of this.#toAsk) {
+      this.#asked.add(agent);
       this.#out({ type: "rescind", agent: agent.id, rescind: this.#rescindOf(agent) });
     }
+    this.#toAsk.clear();
     if (this.#toTell.size === 0) return;
     for (const [framework, offers] of this.#toTell) this.#tellRescinded(framework, offers);
     this.#toTell = new Map();
   }
 
   nextDeadline(): number {
-    let next = never;
-    for (const { madeAt } of this.#waiting) {
-      next = madeAt + this.#cluster.settings.offerTimeoutMs;
-      break;
-    }
-    for (const { underWay, retryAt } of this.#rescinding.values())
-      if (!underWay) next = Math.min(next, retryAt);
-    return next;
+    const [oldest] = this.#waiting;
+    const [againAt = never] = this.#toAskAgain.values();
+    const { offerTimeoutMs } = this.#cluster.settings;
+    return Math.min(againAt, oldest === undefined ? never : oldest.madeAt + offerTimeoutMs);
   }
 
   #open(at: Instant, agent: Agent, session: Session, grant: Grant): Offer {

@@ -1,73 +1,83 @@
-import { RescindReply } from "#protocol/agent.js";
+import { LeaderAnnouncement, RemoveFramework, Rescind, RescindReply } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
-import { Acknowledged, FrameworkEvent } from "#protocol/framework.js";
-import type { SealedOffer, Session } from "#protocol/offer.js";
+import { ClusterEvent } from "#protocol/event.js";
+import { FrameworkEvent } from "#protocol/framework.js";
+import type { Offer, SealedOffer } from "#protocol/offer.js";
 import type { Subjects } from "#protocol/subjects.js";
 import { unreachable } from "#libs/core/assert.js";
-import type { Term } from "#libs/machine/leader.js";
-import type { Vault } from "#libs/machine/vault.js";
-import type { Bus } from "#libs/ports/bus.js";
-import type { Lease } from "#libs/ports/lease.js";
+import type { Vault, WriteOutcome } from "#libs/machine/vault.js";
+import type { Bus, Message } from "#libs/ports/bus.js";
 import type { Log } from "#libs/ports/log.js";
 import type { Sealer } from "#libs/ports/seal.js";
 import type { Streams } from "#libs/ports/stream.js";
-import type { MasterEffect, MasterEvent } from "./events.js";
-import type { Asks } from "./inbound.js";
+import type { Ask, MasterEffect, MasterEvent } from "./events.js";
 
-const frameworkEvent = codec(FrameworkEvent);
-const acknowledged = codec(Acknowledged);
+const announcement = codec(LeaderAnnouncement);
+const rescindMessage = codec(Rescind);
 const rescindReply = codec(RescindReply);
+const removal = codec(RemoveFramework);
+const frameworkEvent = codec(FrameworkEvent);
+const clusterEvent = codec(ClusterEvent);
+const utf8 = new TextEncoder();
 
-/** How long an agent or a framework has to answer us. */
-const answerMs = 2000;
+/** A framework or an agent that does not answer for so long has not heard us. */
+const answerMs = 5_000;
 
-/** What the effects of one term work with. */
-export interface Office {
+export interface PerformWorld {
+  readonly epoch: number;
+  readonly master: string;
   readonly bus: Bus;
   readonly streams: Streams;
   readonly sealer: Sealer;
-  readonly lease: Lease;
-  readonly log: Log;
   readonly subjects: Subjects;
-  readonly vault: Vault;
-  readonly term: Term;
-  readonly asks: Asks;
-  /** Who leads: for people. */
-  readonly master: string;
-  readonly replicas: number;
+  readonly log: Log;
+  readonly vault: Pick<Vault, "put" | "remove">;
+  /** Requests that wait for their answers. */
+  readonly asks: Map<Ask, Message>;
+  /** Somebody else leads, or may. */
+  readonly resign: (reason: string) => void;
+  readonly hear: (epoch: number) => void;
 }
 
-type Emit = (event: MasterEvent) => void;
-type EffectOf<T extends MasterEffect["type"]> = Extract<MasterEffect, { readonly type: T }>;
-
-/** Carries out one effect. What is expected to fail comes back as an event. */
-export function perform(office: Office, effect: MasterEffect, emit: Emit): void {
-  const { bus, subjects, log, asks, lease, term, master } = office;
+/** Carries out what the master decided. Whatever fails outside comes back as an event, or is asked for again by the machine. */
+export function perform(world: PerformWorld, effect: MasterEffect, emit: (event: MasterEvent) => void): void {
+  const { bus, subjects, log, vault, streams } = world;
   switch (effect.type) {
     case "answer":
-      return asks.answer(effect.ask, effect.body);
+      world.asks.get(effect.ask)?.respond(utf8.encode(JSON.stringify(effect.body)));
+      world.asks.delete(effect.ask);
+      return;
     case "announce":
-      return bus.publish(subjects.leader, encoded({ epoch: term.epoch, master }));
+      return bus.publish(subjects.leader, announcement.encode({ epoch: world.epoch, master: world.master }));
     case "sendOffers":
-      return void sendOffers(office, effect, emit);
+      return void sendOffers(world, effect, emit);
     case "tellFramework":
-      return void tellFramework(office, effect.framework, effect.session, effect.event);
+      return void tellFramework(world, effect);
     case "rescind":
-      return void rescind(office, effect, emit);
+      return void rescind(world, effect, emit);
     case "removeFromAgent":
-      return void bus.request(subjects.removeFramework(effect.agent), encoded(effect.removal), answerMs);
+      return void bus.request(
+        subjects.removeFramework(effect.agent),
+        removal.encode(effect.removal),
+        answerMs,
+      );
     case "prepareFramework":
-      return void prepareFramework(office, effect, emit);
+      return void prepareFramework(world, effect, emit);
     case "dropConsumer":
-      return void dropConsumer(office, effect.framework);
+      return void streams
+        .removeConsumer(subjects.statusStream, subjects.statusConsumer(effect.framework))
+        .catch((cause: unknown) => log.warn("a consumer could not be removed", { cause: String(cause) }));
     case "store":
-      return void store(office, effect, emit);
+      return void store(world, effect, emit);
     case "forget":
-      return void forget(office, effect.key);
+      return void vault.remove(effect.key).then((outcome) => isStored(world, outcome));
     case "hearEpoch":
-      return lease.heard(effect.epoch);
-    case "publishEvent":
-      return bus.publish(subjects.event(effect.event.kind, effect.event.about), encoded(effect.event));
+      return world.hear(effect.epoch);
+    case "publishEvent": {
+      const { event } = effect;
+      log.info(`${event.kind} ${event.about} ${event.type}: ${event.message}`);
+      return bus.publish(subjects.event(event.kind, event.about), clusterEvent.encode(event));
+    }
     case "log":
       return log[effect.level](effect.message, effect.fields);
     default:
@@ -75,103 +85,85 @@ export function perform(office: Office, effect: MasterEffect, emit: Emit): void 
   }
 }
 
+type EffectOf<T extends MasterEffect["type"]> = Extract<MasterEffect, { readonly type: T }>;
+type Emit = (event: MasterEvent) => void;
+
 async function sendOffers(
-  office: Office,
+  world: PerformWorld,
   { framework, session, offers }: EffectOf<"sendOffers">,
   emit: Emit,
 ): Promise<void> {
-  const { sealer, term } = office;
-  const sealed = offers.map((offer): SealedOffer => {
-    const body = JSON.stringify(offer);
-    return { body, seal: sealer.seal(sealer.agentKey(offer.agent), body) };
-  });
-  const why = await tellFramework(office, framework, session, {
-    type: "offers",
-    epoch: term.epoch,
-    offers: sealed,
-  });
-  if (why === undefined) return;
+  const { bus, subjects, sealer, epoch } = world;
+  const message = { type: "offers" as const, epoch, offers: offers.map((offer) => sealed(sealer, offer)) };
+  const subject = subjects.frameworkEvent(framework, session);
+  const answer = await bus.request(subject, frameworkEvent.encode(message), answerMs);
+  if (answer.ok) return;
   const names = offers.map(({ agent, number }) => ({ agent, number }));
-  emit({ type: "offersUndelivered", framework, session, offers: names, why });
+  emit({ type: "offersUndelivered", framework, session, offers: names, why: answer.error });
 }
 
-/** Why the session did not take it; undefined when it did. */
+function sealed(sealer: Sealer, offer: Offer): SealedOffer {
+  const body = JSON.stringify(offer);
+  return { body, seal: sealer.seal(sealer.agentKey(offer.agent), body) };
+}
+
+/** A hint: what it says is asked for again when it is lost. */
 async function tellFramework(
-  { bus, subjects }: Office,
-  framework: string,
-  session: Session,
-  event: FrameworkEvent,
-): Promise<string | undefined> {
-  const answer = await bus.request(
-    subjects.frameworkEvent(framework, session),
-    frameworkEvent.encode(event),
-    answerMs,
-  );
-  if (!answer.ok) return answer.error;
-  const reply = acknowledged.decode(answer.value);
-  if (!reply.ok) return "the answer is none";
-  return reply.value.ok ? undefined : reply.value.error.message;
+  { bus, subjects, log }: PerformWorld,
+  { framework, session, event }: EffectOf<"tellFramework">,
+): Promise<void> {
+  const subject = subjects.frameworkEvent(framework, session);
+  const answer = await bus.request(subject, frameworkEvent.encode(event), answerMs);
+  if (!answer.ok)
+    log.debug("a framework was not reached", { framework, said: event.type, why: answer.error });
 }
 
 async function rescind(
-  { bus, subjects }: Office,
-  { agent, rescind }: EffectOf<"rescind">,
+  { bus, subjects }: PerformWorld,
+  { agent, rescind: asked }: EffectOf<"rescind">,
   emit: Emit,
 ): Promise<void> {
-  const answer = await bus.request(subjects.rescind(agent), encoded(rescind), answerMs);
-  if (!answer.ok) return emit({ type: "rescindFailed", agent, rescind, why: answer.error });
+  const failed = (why: string, epoch?: number) =>
+    emit({
+      type: "rescindFailed",
+      agent,
+      rescind: asked,
+      why,
+      ...(epoch === undefined ? {} : { epoch }),
+    });
+  const answer = await bus.request(subjects.rescind(agent), rescindMessage.encode(asked), answerMs);
+  if (!answer.ok) return failed(answer.error);
   const reply = rescindReply.decode(answer.value);
-  if (!reply.ok) return emit({ type: "rescindFailed", agent, rescind, why: "the answer is none" });
-  if (reply.value.ok) return emit({ type: "rescindAnswered", agent, rescind, report: reply.value.report });
-  const { message, epoch } = reply.value.error;
-  emit({ type: "rescindFailed", agent, rescind, why: message, ...(epoch !== undefined && { epoch }) });
+  if (!reply.ok) return failed(`its answer does not decode: ${JSON.stringify(reply.error.faults[0])}`);
+  if (!reply.value.ok) return failed(reply.value.error.message, reply.value.error.epoch);
+  emit({ type: "rescindAnswered", agent, rescind: asked, report: reply.value.report });
+}
+
+async function store(
+  world: PerformWorld,
+  { key, value, done }: EffectOf<"store">,
+  emit: Emit,
+): Promise<void> {
+  if (isStored(world, await world.vault.put(key, value)) && done !== undefined) emit(done);
 }
 
 async function prepareFramework(
-  office: Office,
+  world: PerformWorld,
   { framework, record, done }: EffectOf<"prepareFramework">,
   emit: Emit,
 ): Promise<void> {
-  const { streams, subjects, log } = office;
-  if (record !== undefined && !(await stored(office, record.key, record.value))) return;
+  const { vault, streams, subjects } = world;
+  if (record !== undefined && !isStored(world, await vault.put(record.key, record.value))) return;
   try {
-    await streams.ensureConsumer(
-      subjects.statusStream,
-      subjects.statusConsumer(framework),
-      subjects.statusOf(framework),
-    );
+    const consumer = subjects.statusConsumer(framework);
+    await streams.ensureConsumer(subjects.statusStream, consumer, subjects.statusOf(framework));
     emit(done);
   } catch (cause) {
-    log.warn("a framework's consumer of status updates cannot be made", { framework, cause: String(cause) });
-    const failure = `its consumer of status updates cannot be made: ${(cause as Error).message}`;
-    if (done.type === "frameworkPrepared") emit({ ...done, failure });
+    emit({ ...done, failure: `its consumer of updates could not be made: ${String(cause)}` });
   }
 }
 
-async function dropConsumer({ streams, subjects, log }: Office, framework: string): Promise<void> {
-  try {
-    await streams.removeConsumer(subjects.statusStream, subjects.statusConsumer(framework));
-  } catch (cause) {
-    log.warn("a framework's consumer of status updates cannot be removed", {
-      framework,
-      cause: String(cause),
-    });
-  }
+function isStored({ resign }: PerformWorld, outcome: WriteOutcome): boolean {
+  if (outcome === "deposed") resign("somebody else has written to the registry");
+  return outcome === "stored";
 }
-
-async function store(office: Office, { key, value, done }: EffectOf<"store">, emit: Emit): Promise<void> {
-  if ((await stored(office, key, value)) && done !== undefined) emit(done);
-}
-
-/** False: somebody else has written, and our term is over. */
-async function stored({ vault, term }: Office, key: string, value: object): Promise<boolean> {
-  if ((await vault.put(key, value)) === "stored") return true;
-  term.resign("somebody else writes the registry");
-  return false;
-}
-
-async function forget({ vault, term }: Office, key: string): Promise<void> {
-  if ((await vault.remove(key)) === "deposed") term.resign("somebody else writes the registry");
-}
-
-const encoded = (message: object): Uint8Array => new TextEncoder().encode(JSON.stringify(message));

@@ -1,173 +1,188 @@
-import { codec } from "#protocol/codec.js";
-import { Report } from "#protocol/agent.js";
-import { Subjects, wildcardOf } from "#protocol/subjects.js";
-import { door, type Door } from "#libs/machine/door.js";
+import type { Report } from "#protocol/agent.js";
+import type { Subjects } from "#protocol/subjects.js";
+import { type Door, door } from "#libs/machine/door.js";
 import { standFor, type Term } from "#libs/machine/leader.js";
 import { pump } from "#libs/machine/pump.js";
 import { Vault } from "#libs/machine/vault.js";
+import type { Bus, Message } from "#libs/ports/bus.js";
 import { type Clock, delay } from "#libs/ports/clock.js";
-import type { Bus } from "#libs/ports/bus.js";
 import type { Lease } from "#libs/ports/lease.js";
 import type { Log } from "#libs/ports/log.js";
 import type { Random } from "#libs/ports/random.js";
 import type { Sealer } from "#libs/ports/seal.js";
 import type { Store } from "#libs/ports/store.js";
-import type { StreamConfig, Streams } from "#libs/ports/stream.js";
-import type { MasterEvent } from "./events.js";
-import { Asks, openInbound } from "./inbound.js";
+import type { Streams } from "#libs/ports/stream.js";
+import type { Ask, MasterEffect, MasterEvent } from "./events.js";
+import { inbound, reports } from "./inbound.js";
 import { MasterMachine } from "./machine.js";
 import { perform } from "./perform.js";
 import { registryOf } from "./registry.js";
 import type { MasterSettings } from "./settings.js";
 
-/** The ports that a master needs. */
 export interface MasterPorts {
   readonly bus: Bus;
   readonly streams: Streams;
   readonly store: Store;
-  readonly lease: (name: string, holder: string) => Lease;
+  readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly sealer: Sealer;
+  readonly lease: (name: string, holder: string) => Lease;
 }
 
-export interface MasterConfig {
-  readonly cluster: string;
-  /** Who we are, for people: a name of the process. */
-  readonly master: string;
+export interface MasterOptions {
+  readonly subjects: Subjects;
+  /** Its name for people; made unless given. */
+  readonly name?: string | undefined;
   readonly replicas: number;
   readonly settings: MasterSettings;
 }
 
-/** Ends the present term, if any, and stands no more. */
-export type StopMaster = () => Promise<void>;
-
-const report = codec(Report);
-const dayMs = 24 * 3600 * 1000;
-const retryMs = 500;
-
-/** Stands for the lead and runs one term after the other; hears the agents' reports all the time. `crashed`: a bug threw. */
+/**
+ * Runs a master: it stands for the lease `master`, hears the reports of agents from the first moment on, and for each term
+ * makes the streams, loads the registry and pumps. Returns how to stop: the next one takes over at once.
+ */
 export function runMaster(
   ports: MasterPorts,
-  config: MasterConfig,
+  options: MasterOptions,
   crashed: (cause: unknown) => void,
-): StopMaster {
-  const { bus, clock, log } = ports;
-  const subjects = new Subjects(config.cluster);
-  const lease = ports.lease("master", config.master);
-  const entrance = door(log, clock);
-  const reports = new Reports();
-  const hearing = bus.messages(subjects.reportAll).subscribe((message) => {
-    const agent = wildcardOf(subjects.reportAll, message.subject);
-    const content = agent === undefined ? undefined : entrance.decode(report, message);
-    if (agent !== undefined && content !== undefined) reports.heard(agent, content);
+): () => Promise<void> {
+  const master = options.name ?? `master-${ports.random.token(6)}`;
+  const log = ports.log.child({ master });
+  const entrance = door(log, ports.clock);
+  const lastReports = new Map<string, Report>();
+  let listener: ((agent: string, report: Report) => void) | undefined;
+
+  const hearing = reports({ ...ports, subjects: options.subjects, door: entrance }, (agent, report) => {
+    if (!isOlder(report, lastReports.get(agent))) lastReports.set(agent, report);
+    listener?.(agent, report);
   });
-  const stop = standFor(
+  const lease = ports.lease("master", master);
+  const stand = standFor(
     lease,
     log,
-    (term) => runTerm(ports, config, subjects, lease, entrance, reports, term, crashed),
+    async (term) => {
+      const world = { ports: { ...ports, log }, options, master, lease, door: entrance, crashed };
+      const emit = await beginTerm(world, term, lastReports);
+      if (emit === undefined) return;
+      listener = (agent, report) => emit({ type: "agentReported", agent, report });
+      term.onEnd(() => (listener = undefined));
+    },
     crashed,
   );
   return async () => {
-    await stop();
     hearing.unsubscribe();
     entrance.close();
+    await stand();
   };
 }
 
-/** The last report of each agent: what makes a standby warm. */
-class Reports {
-  readonly last = new Map<string, Report>();
-  /** Of the present term. */
-  emit: ((event: MasterEvent) => void) | undefined;
-
-  heard(agent: string, content: Report): void {
-    this.last.set(agent, content);
-    this.emit?.({ type: "agentReported", agent, report: content });
-  }
+interface TermWorld {
+  readonly ports: MasterPorts;
+  readonly options: MasterOptions;
+  readonly master: string;
+  readonly lease: Lease;
+  readonly door: Door;
+  readonly crashed: (cause: unknown) => void;
 }
 
-async function runTerm(
-  ports: MasterPorts,
-  config: MasterConfig,
-  subjects: Subjects,
-  lease: Lease,
-  entrance: Door,
-  reports: Reports,
+/** Undefined when the term was over before it had begun. */
+async function beginTerm(
+  { ports, options, master, lease, door, crashed }: TermWorld,
   term: Term,
-  crashed: (cause: unknown) => void,
-): Promise<void> {
-  const { bus, streams, store, clock, random, log, sealer } = ports;
-  const { master, replicas, settings } = config;
+  lastReports: ReadonlyMap<string, Report>,
+): Promise<((event: MasterEvent) => void) | undefined> {
+  const { bus, clock, log, random, store } = ports;
+  const { subjects, replicas, settings } = options;
   const { epoch, mayAct } = term;
-  await ensureStreams(ports, subjects, replicas, mayAct);
-  const bucket = subjects.bucket("master");
+  if (!(await streamsMade(ports, options, term))) return undefined;
   const vault = await Vault.open({
     store,
-    bucket,
+    bucket: subjects.bucket("master"),
     replicas,
     epoch,
     writer: random.token(12),
     clock,
     log,
     mayAct,
+    heard: (later) => lease.heard(later),
   });
-  if (vault === undefined || term.isOver()) return;
+  if (vault === undefined || term.isOver()) return undefined;
   const registry = registryOf(vault.loaded);
   for (const { key, faults } of registry.unreadable)
-    log.warn("an entry of the registry is none of ours: it is left alone", { key, faults });
+    log.error("a record of the registry cannot be read and is left alone", { key, faults });
 
-  const asks = new Asks();
-  const office = { bus, streams, sealer, lease, log, subjects, vault, term, asks, master, replicas };
-  const running = pump({
-    machine: new MasterMachine(clock.now(), { epoch, master, settings, registry, lastReports: reports.last }),
+  const asks = new Map<Ask, Message>();
+  let lastAsk = 0;
+  const world = {
+    ...ports,
+    epoch,
+    master,
+    subjects,
+    vault,
+    asks,
+    resign: term.resign.bind(term),
+    hear: (later: number) => lease.heard(later),
+  };
+  const pumping = pump<MasterEvent, MasterEffect>({
+    machine: new MasterMachine(clock.now(), { epoch, master, settings, registry, lastReports }),
     clock,
     mayAct,
-    perform: (effect, emit: (event: MasterEvent) => void) => perform(office, effect, emit),
-    ended: (why) => (why === "deposed" ? term.resign("the lease ran out") : crashed(why.crash)),
+    perform: (effect, emit) => perform(world, effect, emit),
+    ended: (why) => {
+      if (why === "deposed") return term.resign("the lease ran out");
+      term.resign("a bug");
+      crashed(why.crash);
+    },
   });
-  term.onEnd(running.stop);
-  running.emit({ type: "termBegan" });
-  term.onEnd(openInbound({ bus, subjects, door: entrance, asks, emit: running.emit }));
-  reports.emit = running.emit;
-  term.onEnd(() => {
-    reports.emit = undefined;
-  });
+  term.onEnd(() => pumping.stop());
+  const keep = (message: Message): Ask => {
+    asks.set(++lastAsk, message);
+    return lastAsk;
+  };
+  term.onEnd(inbound({ bus, subjects, door, keep, emit: pumping.emit }));
+  pumping.emit({ type: "termBegan" });
+  return pumping.emit;
 }
 
-/** Updates wait a week for their framework, events are kept a week; both have a bound in bytes besides. */
-async function ensureStreams(
+const dayMs = 24 * 3600 * 1000;
+const mib = 1024 * 1024;
+
+/** Updates that nobody has acknowledged, and what happened: both for a week, both bounded. Tries until the store answers. */
+async function streamsMade(
   { streams, clock, log }: MasterPorts,
-  subjects: Subjects,
-  replicas: number,
-  mayAct: () => boolean,
-): Promise<void> {
-  const configs: StreamConfig[] = [
-    {
-      name: subjects.statusStream,
-      subjects: [subjects.statusAll],
-      kind: "queue",
-      maxAgeMs: 7 * dayMs,
-      maxBytes: 2 ** 30,
-      replicas,
-    },
-    {
-      name: subjects.eventStream,
-      subjects: [subjects.eventAll],
-      kind: "log",
-      maxAgeMs: 7 * dayMs,
-      maxBytes: 64 * 2 ** 20,
-      replicas,
-    },
-  ];
-  for (const config of configs)
-    for (; mayAct(); await delay(clock, retryMs)) {
-      try {
-        await streams.ensure(config);
-        break;
-      } catch (cause) {
-        log.warn("a stream cannot be made, trying again", { stream: config.name, cause: String(cause) });
-      }
+  { subjects, replicas }: MasterOptions,
+  { mayAct }: Term,
+): Promise<boolean> {
+  for (; mayAct(); await delay(clock, retryMs)) {
+    try {
+      await streams.ensure({
+        name: subjects.statusStream,
+        subjects: [subjects.statusAll],
+        kind: "queue",
+        maxAgeMs: 7 * dayMs,
+        maxBytes: 256 * mib,
+        replicas,
+      });
+      await streams.ensure({
+        name: subjects.eventStream,
+        subjects: [subjects.eventAll],
+        kind: "log",
+        maxAgeMs: 7 * dayMs,
+        maxBytes: 64 * mib,
+        replicas,
+      });
+      return true;
+    } catch (cause) {
+      log.warn("the streams cannot be made yet, trying again", { cause: String(cause) });
     }
+  }
+  return false;
 }
+
+const retryMs = 500;
+
+const isOlder = (report: Report, known: Report | undefined): boolean =>
+  known !== undefined &&
+  (report.generation < known.generation ||
+    (report.generation === known.generation && report.sequence < known.sequence));
