@@ -127,10 +127,7 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
         tags,
         summary:
           "Why something is not placed: per reason the count of agents, per agent the first reason, in numbers",
-        params: Type.Object({
-          kind: Type.Enum(["apps", "jobs", "frameworks"]),
-          "*": Type.String({ minLength: 1 }),
-        }),
+        params: Type.Object({ kind: Type.Enum(["apps", "jobs", "frameworks"]) }),
         response: { 200: Type.Array(Explanation) },
       },
     },
