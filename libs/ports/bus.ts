@@ -12,7 +12,7 @@ export interface Message {
  * - no-responders: nobody subscribes to the subject: told at once; it was not handled.
  * - timeout: unknown whether it was handled.
  * - disconnected: we have no connection; it was not sent.
- * - too-large: the message is larger than the server takes; it was not sent.
+ * - too-large: the message is larger than the server takes, and it was not sent; or its answer is.
  */
 export type BusFailure = "no-responders" | "timeout" | "disconnected" | "too-large";
 
@@ -25,6 +25,7 @@ export type Connection =
  * without an error: hints may be, truths are asked for again.
  */
 export interface Bus {
+  /** One that is larger than the server takes is dropped and logged. */
   publish(subject: string, bytes: Uint8Array): void;
   request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Result<Uint8Array, BusFailure>>;
   /** All answers that come until `timeoutMs` have passed, `most` have come or the receiver returns. Nobody there: no answers, at once. */

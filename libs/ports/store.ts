@@ -22,7 +22,10 @@ export interface BucketConfig {
 
 /** Keys and values with compare-and-set. Keys are `[A-Za-z0-9_=./-]+`: encode ids with `encodeId`. One key an entity. */
 export interface Store {
-  /** Safe to repeat and from several processes. Returns the bucket's identity: one that was made anew has another. */
+  /**
+   * Safe to repeat and from several processes. Returns the bucket's identity: one that was made anew, or emptied from outside, has another.
+   * Throws when there was no answer for 10 s.
+   */
   ensure(config: BucketConfig): Promise<{ readonly identity: string }>;
   get(bucket: string, key: string): Promise<Result<Entry | undefined, StoreFailure>>;
   /** Every entry, at one point in time or later. */

@@ -27,7 +27,7 @@ export interface StoredMessage {
   readonly sequence: number;
 }
 
-/** Durable streams: a message counts as said when the stream has stored it. */
+/** Durable streams: a message counts as said when the stream has stored it. What sets up and looks up throws when there was no answer for 10 s. */
 export interface Streams {
   /** Makes the stream, or brings its limits up to date. Safe to repeat and from several processes. */
   ensure(config: StreamConfig): Promise<void>;

@@ -8,6 +8,8 @@ export interface LinkOptions {
   readonly latencyMs: readonly [number, number];
   /** Share of the messages, each way, that vanish: 0 to 1. A real connection loses only with its end. */
   readonly lossRate: number;
+  /** Share of the messages, each way, that arrive twice: 0 to 1. Of published messages and deliveries only. */
+  readonly doubleRate: number;
   /** How long it takes to notice that the other side is silent: least and most, ms. */
   readonly noticeMs: readonly [number, number];
   /** How long after the way is free again a new connection stands: least and most, ms. */
@@ -18,11 +20,18 @@ export interface LinkOptions {
 export const usualLink: LinkOptions = {
   latencyMs: [0.1, 0.6],
   lossRate: 0,
+  doubleRate: 0,
   noticeMs: [10_000, 15_000],
   reconnectMs: [10, 260],
 };
 
 type Way = "up" | "down";
+
+/**
+ * What chance may do to it: a `message` is lost or doubled, a `call` and its answer are lost, and `control` (who subscribes, an
+ * ordered reading that closes its own gaps) arrives as long as the connection stands.
+ */
+export type Freight = "message" | "call" | "control";
 
 /**
  * The connection of a node to the server. While it is parted everything waits, as in the buffers of a TCP connection; when that is
@@ -37,6 +46,8 @@ export class Link {
   #options: LinkOptions;
   /** Counts connections: what was sent over an earlier one does not arrive. */
   #session = 0;
+  /** The one in which the node was cut off from us for good. */
+  #lastSession: number | undefined;
   #parted = false;
   #serverUp: boolean;
   #closed = false;
@@ -67,15 +78,15 @@ export class Link {
   }
 
   /** To the server; false when there is no connection. */
-  up(arrive: () => void): boolean {
+  up(arrive: () => void, freight: Freight = "message"): boolean {
     if (!this.isConnected) return false;
-    this.#send("up", arrive);
+    this.#send("up", freight, arrive);
     return true;
   }
 
   /** To the node. Nothing when the connection is gone. */
-  down(arrive: () => void): void {
-    if (this.isConnected) this.#send("down", arrive);
+  down(arrive: () => void, freight: Freight = "message"): void {
+    if (this.isConnected) this.#send("down", freight, arrive);
   }
 
   part(): void {
@@ -111,21 +122,27 @@ export class Link {
 
   /** The node ends it in good order: what it sent before still arrives. */
   close(): void {
-    const isSent = this.up(() => this.cut());
+    const isSent = this.up(() => this.cut(), "control");
     this.#closed = true;
     if (!isSent) this.cut();
   }
 
-  /** The node is gone for good and hears no more. */
+  /** The node is gone for good and hears no more. What it sent before still arrives, then the server is told. */
   cut(): void {
     this.#closed = true;
-    this.#session++;
-    this.#held = [];
-    this.#hooks.lost();
+    this.#lastSession = this.#session++;
+    const told = Math.max(this.#lastArrival.up, this.#schedule.now + this.#between(this.#options.latencyMs));
+    this.#schedule.at(told, () => this.#hooks.lost());
   }
 
-  #send(way: Way, arrive: () => void): void {
-    if (this.#random.happens(this.#options.lossRate)) return;
+  #send(way: Way, freight: Freight, arrive: () => void): void {
+    const { lossRate, doubleRate } = this.#options;
+    if (freight !== "control" && this.#random.happens(lossRate)) return;
+    this.#carry(way, arrive);
+    if (freight === "message" && this.#random.happens(doubleRate)) this.#carry(way, arrive);
+  }
+
+  #carry(way: Way, arrive: () => void): void {
     const session = this.#session;
     const arrival = Math.max(
       this.#lastArrival[way],
@@ -133,7 +150,8 @@ export class Link {
     );
     this.#lastArrival[way] = arrival;
     const land = () => {
-      if (session !== this.#session || (way === "up" && !this.#serverUp)) return;
+      const isAlive = session === this.#session || (way === "up" && session === this.#lastSession);
+      if (!isAlive || (way === "up" && !this.#serverUp)) return;
       if (this.#parted) this.#held.push(land);
       else arrive();
     };
