@@ -24,8 +24,8 @@ export interface Script {
 export type Scripts = (spec: TaskSpec) => Partial<Script>;
 
 export interface SimHostTasksOptions {
+  /** Of the host: it goes on when an agent has died. */
   readonly clock: Clock;
-  readonly random: Random;
   readonly scripts?: Scripts;
 }
 
