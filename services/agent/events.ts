@@ -231,7 +231,7 @@ export type AgentEffect =
   | { readonly type: "staySilent"; readonly reply: Reply }
   /** Asks who else runs under our id. */
   | { readonly type: "findOthers" }
-  /** From now on whoever asks finds us. */
+  /** From now on whoever asks finds us: nobody else has our id. */
   | { readonly type: "beFound" }
   | { readonly type: "register"; readonly attempt: number; readonly message: Register }
   | { readonly type: "report"; readonly report: Report }

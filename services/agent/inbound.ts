@@ -48,9 +48,9 @@ export class Inbound {
     this.#options = options;
   }
 
-  /** From now on the agent hears and is heard. */
+  /** From now on the agent hears of its connection and of leaders. */
   open(): void {
-    const { agent, subjects, bus, emit, random, replies } = this.#options;
+    const { subjects, bus, emit, random } = this.#options;
     this.#on(bus.connection, ({ state }) =>
       emit(
         state === "connected" ? { type: "connected", fraction: random.fraction() } : { type: "disconnected" },
@@ -58,6 +58,14 @@ export class Inbound {
     );
     this.#hear(subjects.leader, announcement, (_, { epoch, master }) =>
       emit({ type: "leaderAnnounced", epoch, master, fraction: random.fraction() }),
+    );
+  }
+
+  /** From now on it answers. Not before it is known to be the only one of its id: nobody could tell its answers from the other's. */
+  beFound(): void {
+    const { agent, subjects, bus, emit, replies } = this.#options;
+    this.#on(bus.messages(subjects.whoIs(agent)), (message) =>
+      emit({ type: "whoAsked", reply: replies.wait(message) }),
     );
     this.#hear(subjects.rescind(agent), rescind, (message, order) =>
       emit({ type: "rescindAsked", reply: replies.wait(message), ...order }),
@@ -71,22 +79,14 @@ export class Inbound {
     this.#hearFrom(subjects.sandboxAll(agent), sandboxRequest, (message, sender, request) =>
       emit({ type: "sandboxAsked", reply: replies.wait(message), sender, request }),
     );
-    this.#openLaunches();
-  }
-
-  /** From now on whoever asks for our id finds us. */
-  beFound(): void {
-    const { agent, subjects, bus, emit, replies } = this.#options;
-    this.#on(bus.messages(subjects.whoIs(agent)), (message) =>
-      emit({ type: "whoAsked", reply: replies.wait(message) }),
-    );
+    this.#answerFrameworks();
   }
 
   close(): void {
     this.#all.unsubscribe();
   }
 
-  #openLaunches(): void {
+  #answerFrameworks(): void {
     const { agent, subjects, emit, replies } = this.#options;
     this.#hearFrom(
       subjects.launchAll(agent, "accept"),

@@ -105,11 +105,11 @@ export async function runAgent(
     replies,
     emit: (event) => running.emit(event),
   });
+  running.emit({ type: "loaded", records });
+  // Ends are told to those who know the tasks.
   const exits = new Subscription();
   for (const executor of executors)
     exits.add(executor.exits.subscribe((exit) => running.emit({ type: "exited", ...exit })));
-
-  running.emit({ type: "loaded", records });
   inbound.open();
   return async () => {
     running.emit({ type: "stopAsked", endTasks: config.endTasksOnStop });
