@@ -119,7 +119,7 @@ export class SimBus implements Bus {
     return () => {
       subscription.isOpen = false;
       this.#subscriptions.delete(subscription);
-      this.#node.link.up(() => subscription.cancel?.());
+      this.#node.link.up(() => subscription.cancel?.(), "control");
     };
   }
 
@@ -135,6 +135,6 @@ export class SimBus implements Bus {
       subscription.cancel = this.#node.keepAtServer(
         world.server.subscribe(subscription.subject, (parcel) => link.down(() => arrived(parcel))),
       );
-    });
+    }, "control");
   }
 }

@@ -30,8 +30,8 @@ export class Calls {
       const sent = link.up(() => {
         world.trace.add(`${world.schedule.now} ${name} ${what}`);
         const value = step(world.server);
-        link.down(() => settle(ok(value)));
-      });
+        link.down(() => settle(ok(value)), "call");
+      }, "call");
       if (!sent) return resolve(fail("disconnected"));
       const cancel = clock.after(timeoutMs, giveUp);
       this.#underWay.add(giveUp);

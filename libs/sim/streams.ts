@@ -4,6 +4,7 @@ import type { Cancel } from "#libs/ports/clock.js";
 import type { Delivery, StoredMessage, StreamConfig, Streams } from "#libs/ports/stream.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { Calls } from "./calls.js";
+import type { Freight } from "./link.js";
 import type { SimNode } from "./node.js";
 import { payloadMax, type SimServer } from "./server.js";
 import { fingerprint } from "./trace.js";
@@ -55,7 +56,7 @@ export class SimStreams implements Streams {
 
   consume(stream: string, consumer: string): Observable<Delivery> {
     return new Observable((receiver) =>
-      this.#follow(`${stream}/${consumer}`, ({ streams }, deliver) => {
+      this.#follow(`${stream}/${consumer}`, "message", ({ streams }, deliver) => {
         const found = streams.named(stream)?.consumer(consumer);
         return found?.attach((message) =>
           deliver(message, () => {
@@ -80,7 +81,7 @@ export class SimStreams implements Streams {
     let last = after;
     let madeAt: number | undefined;
     return new Observable((receiver) =>
-      this.#follow(stream, ({ streams }, deliver) => {
+      this.#follow(stream, "control", ({ streams }, deliver) => {
         const found = streams.named(stream);
         if (found === undefined) return undefined;
         // A stream that was made anew counts from 1 again: nothing of it has been read.
@@ -108,7 +109,7 @@ export class SimStreams implements Streams {
   }
 
   /** Attaches at the server, again after each reconnect, and every 250 ms while what it wants to read is not there. */
-  #follow(what: string, attach: Attach): Cancel {
+  #follow(what: string, freight: Freight, attach: Attach): Cancel {
     const { link, world, clock, name } = this.#node;
     let session = 0;
     let cancel: Cancel | undefined;
@@ -125,14 +126,14 @@ export class SimStreams implements Streams {
             if (mine !== session) return;
             world.trace.add(`${world.schedule.now} ${name} ← ${subject} #${sequence} ${fingerprint(bytes)}`);
             call();
-          });
+          }, freight);
         const attached = attach(world.server, deliver);
         if (attached !== undefined) cancel = this.#node.keepAtServer(attached);
         else
           link.down(() => {
             if (mine === session) retry = clock.after(retryMs, begin);
-          });
-      });
+          }, "control");
+      }, "control");
     };
     const subscription = link.connection.subscribe(({ state }) => {
       if (state === "connected") begin();
@@ -143,7 +144,7 @@ export class SimStreams implements Streams {
       retry?.();
       world.trace.add(`${world.schedule.now} ${name} stops reading ${what}`);
       const stop = cancel;
-      link.up(() => stop?.());
+      link.up(() => stop?.(), "control");
     };
   }
 }
