@@ -1,15 +1,20 @@
-import { type AppDefinition } from "#protocol/app.js";
+import type { AppDefinition } from "#protocol/app.js";
+import { codec } from "#protocol/codec.js";
 import type { Fault } from "#protocol/errors.js";
+import type { Resources } from "#protocol/resources.js";
+import { TaskSpec } from "#protocol/task.js";
 import { networkOf, portsOf } from "./app-ports.js";
 import { constraintFaults } from "./constraints.js";
+import { shapeOf } from "./shape.js";
 import { serviceNames, tagsOf } from "./task-services.js";
+import { taskSpec } from "./task-spec.js";
 
 /**
  * What a schema cannot say: every fault of a definition that has the right form, at once. Tasks carry their definition and
  * travel by the dozen, so one is at most 32 KiB.
  */
 export function definitionFaults(definition: AppDefinition): Fault[] {
-  return [
+  const faults = [
     ...programFaults(definition),
     ...networkFaults(definition),
     ...portFaults(definition),
@@ -19,6 +24,23 @@ export function definitionFaults(definition: AppDefinition): Fault[] {
     ...nameFaults(definition),
     ...sizeFaults(definition),
   ];
+  return faults.length > 0 ? faults : taskFaults(definition);
+}
+
+const specs = codec(TaskSpec);
+const everyPort: Resources = { scalars: {}, ports: [[0, 65_535]] };
+
+/** An agent would drop what is no task: whatever is left that makes one too long or too large. */
+function taskFaults(definition: AppDefinition): Fault[] {
+  const app = { definition, version: "", configVersion: "" };
+  const place = { taskId: "task", left: everyPort, attributes: {} };
+  const checked = specs.check(taskSpec(app, shapeOf(definition), place));
+  if (checked.ok) return [];
+  return checked.error.faults.map(({ path, expected, found }) => ({
+    path: "",
+    expected: `a task can be made of it: ${path} ${expected}`,
+    found,
+  }));
 }
 
 const given = "to be left out";

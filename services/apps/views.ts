@@ -9,7 +9,8 @@ import { countText, secondsText } from "#libs/core/words.js";
 export function appView(managed: ManagedApp, at: Instant): AppView {
   const { app, deployment, lastFailure, backingOff } = managed;
   const instances = [...managed.instances.values()].toSorted(byStaging);
-  const count = (counts: (instance: Instance) => boolean) => instances.filter(counts).length;
+  const reached = instances.filter((instance) => !isUnreachable(instance));
+  const count = (counts: (instance: Instance) => boolean) => reached.filter(counts).length;
   return {
     app,
     tasks: instances.map(taskView),
@@ -44,7 +45,9 @@ export function demandOf(
   managed: ManagedApp,
   facts: { readonly at: Instant; readonly framework: string; readonly hindered: readonly string[] },
 ): Demand {
-  const running = [...managed.instances.values()].filter(({ phase }) => phase === "running").length;
+  const running = [...managed.instances.values()].filter(
+    (instance) => instance.phase === "running" && !isUnreachable(instance),
+  ).length;
   return {
     about: managed.id,
     framework: facts.framework,

@@ -1,6 +1,9 @@
-import type { JobDefinition } from "#protocol/job.js";
+import { codec } from "#protocol/codec.js";
 import type { Fault } from "#protocol/errors.js";
+import type { JobDefinition } from "#protocol/job.js";
+import { TaskSpec } from "#protocol/task.js";
 import { regexpFault } from "#libs/core/constraint.js";
+import { taskSpec } from "./task-spec.js";
 
 /**
  * What a schema cannot say: every fault of a definition that has the right form, at once. Tasks carry their definition and
@@ -8,12 +11,27 @@ import { regexpFault } from "#libs/core/constraint.js";
  */
 export function definitionFaults(definition: JobDefinition): Fault[] {
   const { run } = definition;
-  return [
+  const faults = [
     ...programFaults(run),
     ...constraintFaults(run),
     ...nameFaults(definition),
     ...sizeFaults(definition),
   ];
+  return faults.length > 0 ? faults : taskFaults(definition);
+}
+
+const specs = codec(TaskSpec);
+
+/** An agent would drop what is no task: whatever is left that makes one too long or too large. */
+function taskFaults(definition: JobDefinition): Fault[] {
+  const data = { job: definition, jobCreatedAt: 0, run: { id: "run", createdAt: 0 } };
+  const checked = specs.check(taskSpec(definition.run, data, { id: "task", attempt: 1 }));
+  if (checked.ok) return [];
+  return checked.error.faults.map(({ path, expected, found }) => ({
+    path: "",
+    expected: `a task can be made of it: ${path} ${expected}`,
+    found,
+  }));
 }
 
 type Spec = JobDefinition["run"];

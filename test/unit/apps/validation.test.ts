@@ -89,6 +89,12 @@ describe("what a schema cannot say of an app", () => {
     for (const { expected, found } of faults) assert.ok(expected !== "" && found !== "");
   });
 
+  it("nor one of which no task can be made", () => {
+    const [fault] = definitionFaults(definition({ args: Array.from({ length: 1025 }, () => "x") }));
+    assert.equal(fault?.path, "");
+    assert.match(fault!.expected, /workload/);
+  });
+
   it("a definition that tasks could not carry is refused", () => {
     assert.deepEqual(pathsOf({ env: { A: "x".repeat(33_000) } }), [""]);
   });

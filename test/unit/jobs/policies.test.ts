@@ -131,9 +131,18 @@ describe("run ids", () => {
     assert.equal(runId(at, 3, 1), runId(at, 3, 1));
   });
 
-  it("of one term in one second all differ", () => {
+  it("of one term in one millisecond all differ", () => {
     const ids = new Set(Array.from({ length: 50_000 }, (_, index) => runId(at, 3, index)));
     assert.equal(ids.size, 50_000);
+  });
+
+  it("grow with time, whatever the counter", () => {
+    assert.ok(runId(at, 3, 59_999) < runId(at + 1, 9, 1));
+    assert.ok(runId(at, 3, 59_999) < runId(at + 1000, 1, 0));
+    assert.match(
+      runId(Date.UTC(2026, 0, 1, 0, 0, 0, 999), 12_345_678, 59_999),
+      /^20260101000000[0-9a-z]{5}$/,
+    );
   });
 });
 
