@@ -1,12 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SystemClock } from "#libs/adapters/clock.js";
-import { silentLog } from "#libs/adapters/log.js";
-import { NatsBus } from "#libs/adapters/nats/bus.js";
-import { NatsLink } from "#libs/adapters/nats/connection.js";
-import { JetStream } from "#libs/adapters/nats/jetstream.js";
-import { Requests } from "#libs/adapters/nats/requests.js";
-import { NatsStore } from "#libs/adapters/nats/store.js";
-import { NatsStreams } from "#libs/adapters/nats/streams.js";
 import type { Bus } from "#libs/ports/bus.js";
 import type { Clock } from "#libs/ports/clock.js";
 import type { Store } from "#libs/ports/store.js";
@@ -14,6 +7,7 @@ import type { Streams } from "#libs/ports/stream.js";
 import type { SimNode } from "#libs/sim/node.js";
 import { SimWorld } from "#libs/sim/world.js";
 import { eventually } from "#test/support/eventually.js";
+import { type Connected, connected } from "#test/support/link.js";
 import { startNats } from "#test/support/nats.js";
 
 /** One process of a world. */
@@ -48,23 +42,11 @@ export interface WorldKind {
 
 async function realWorld(): Promise<World> {
   const server = await startNats();
-  const links = new Map<Node, NatsLink>();
+  const links = new Map<Node, Connected["link"]>();
   return {
     async node(name) {
-      const link = await NatsLink.open({
-        url: server.url,
-        name,
-        inboxPrefix: `_INBOX.${name}`,
-        log: silentLog,
-      });
-      const js = new JetStream(link);
-      const requests = new Requests(link, { giveUpWhenDisconnected: false });
-      const node = {
-        bus: new NatsBus(link, requests),
-        streams: new NatsStreams(js),
-        store: new NatsStore(js),
-        clock: new SystemClock(),
-      };
+      const { link, bus, streams, store } = await connected(server.url, name);
+      const node = { bus, streams, store, clock: new SystemClock() };
       links.set(node, link);
       return node;
     },
