@@ -1,6 +1,7 @@
 import type { ExecutorInfo } from "#protocol/offer.js";
 import type { TaskUpdate } from "#protocol/task.js";
 import { unreachable } from "#libs/core/assert.js";
+import { isTerminal } from "#libs/core/task-state.js";
 import { never, type Instant } from "#libs/core/time.js";
 import type { Machine, Tick } from "#libs/machine/machine.js";
 import { Accepts } from "./accepts.js";
@@ -119,6 +120,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
       recorded: (at, task, update) => {
         this.#updates.add(task.framework, update);
         this.#news.taskStepped(at, task, update);
+        if (isTerminal(update.state)) this.#collection.ended(task);
       },
     });
     this.#tasks = tasks;
@@ -204,7 +206,14 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
     });
     this.#queries = new Queries({ agent, host, emit, offers, tasks, services: this.#services, recorder });
     this.#reading = new Reading({ emit, tasks });
-    this.#stopping = new Stopping({ emit, tasks, kills, recorder, updates: this.#updates });
+    this.#stopping = new Stopping({
+      emit,
+      tasks,
+      kills,
+      recorder,
+      updates: this.#updates,
+      collection: this.#collection,
+    });
   }
 
   handle(at: Instant, event: AgentEvent | Tick): readonly AgentEffect[] {
@@ -310,6 +319,8 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
         return this.#health.probed(at, event.task, event.probe, event.healthy, event.message);
       case "executorsDetected":
         return this.#detected(at, event.executors, event.warnings);
+      case "released":
+        return this.#collection.released(event.task);
       case "collected":
         return this.#collection.collected(event.task);
       case "collectFailed":

@@ -27,21 +27,38 @@ const shortDiskBatch = 20;
 const underwayMax = 4;
 
 /**
- * Takes ended tasks away: what their executor still holds, then their sandbox, then our memory of them. Oldest first; by age,
- * by number, and when the disk is short.
+ * Takes ended tasks away: at once what their executor still holds (a container, a control group), later their sandbox and our
+ * memory of them. Oldest first; by age, by number, and when the disk is short.
  *
- * - G1 Nothing of a task goes before the stream has its last update (R5).
+ * - G1 The executor lets go of a task when its end is in the journal: from then on nobody has to ask how it ended.
+ * - G2 The sandbox stays at least until the stream has the last update (R5).
  */
 export class Collection {
   readonly #options: CollectionOptions;
   /** Ended and stored, in the order in which that came about. */
   readonly #kept = new Map<string, Task>();
   readonly #underway = new Set<string>();
+  readonly #releasing = new Set<string>();
   readonly #waiting = new Map<string, ExecutorKind | undefined>();
   #sweepAt = never;
 
   constructor(options: CollectionOptions) {
     this.#options = options;
+  }
+
+  /** Its end is in the journal. */
+  ended({ spec }: Task): void {
+    this.#releasing.add(spec.id);
+    this.#options.emit({ type: "releaseTask", kind: spec.workload.kind, task: spec.id });
+  }
+
+  released(id: string): void {
+    this.#releasing.delete(id);
+  }
+
+  /** No executor is still letting go of anything. */
+  isReleased(): boolean {
+    return this.#releasing.size === 0;
   }
 
   /** The task has ended, and the stream has all of its updates. */

@@ -175,6 +175,8 @@ type Executed =
       readonly executors: readonly ExecutorInfo[];
       readonly warnings: readonly string[];
     }
+  /** Whether it worked or not: collecting the task does it again. */
+  | { readonly type: "released"; readonly task: string }
   | { readonly type: "collected"; readonly task: string }
   | { readonly type: "collectFailed"; readonly task: string; readonly message: string }
   /** 0 to 1, of the disk under the work directory. */
@@ -267,6 +269,9 @@ export type AgentEffect =
       /** 0 when the check needs none. */
       readonly port: number;
     }
+  /** What the executor still holds of an ended task may go; the sandbox stays. */
+  | { readonly type: "releaseTask"; readonly kind: ExecutorKind; readonly task: string }
+  /** Nothing of it stays. `kind`: undefined when nobody knows any more what it was. */
   | { readonly type: "collectTask"; readonly task: string; readonly kind: ExecutorKind | undefined }
   | { readonly type: "measureDisk" }
   // --- registry ---

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { ContainerModule } from "inversify";
 import { ConsulCatalog } from "#libs/adapters/consul.js";
 import { ContainerExecutor } from "#libs/adapters/docker/executor.js";
@@ -25,7 +24,7 @@ export const hostModule = (settings: AgentSettings, directory: WorkDirectory): C
       allowRoot: settings.allowRoot,
     });
     const sandboxes = new HostSandboxes({ workDir, users });
-    provide(options, ports.journal, [], () => new FileJournal(join(workDir, "journal")));
+    provide(options, ports.journal, [], () => new FileJournal(`${workDir}/journal`));
     provide(options, ports.sandboxes, [], () => sandboxes);
     provide(options, ports.host, [], () => new SystemHost({ workDir }));
     provide(options, ports.probe, [], () => new HostProbe());

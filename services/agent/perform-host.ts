@@ -56,6 +56,8 @@ export function performOnHost(world: HostWorld, effect: HostEffect, emit: Emit):
       return void signalTask(world, effect);
     case "probeTask":
       return void probeTask(world, effect, emit);
+    case "releaseTask":
+      return void releaseTask(world, effect, emit);
     case "collectTask":
       return void collectTask(world, effect, emit);
     case "measureDisk":
@@ -210,6 +212,19 @@ async function runCheck(
   return ran.ok
     ? { healthy: ran.value === 0, message: `the check's exit code is ${ran.value}` }
     : { healthy: false, message: ran.error };
+}
+
+async function releaseTask(
+  world: HostWorld,
+  { kind, task }: Effect<"releaseTask">,
+  emit: Emit,
+): Promise<void> {
+  try {
+    await executorOf(world, kind).collect(task);
+  } catch (cause) {
+    world.log.warn("an ended task is not removed yet", { task, kind, cause: words(cause) });
+  }
+  emit({ type: "released", task });
 }
 
 /** The executor first: a container may still use its sandbox. */

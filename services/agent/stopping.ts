@@ -1,4 +1,5 @@
 import { never, type Instant } from "#libs/core/time.js";
+import type { Collection } from "./collection.js";
 import type { AgentEffect } from "./events.js";
 import { defaultGraceMs, type Kills } from "./kills.js";
 import type { Recorder } from "./recorder.js";
@@ -12,6 +13,7 @@ export interface StoppingOptions {
   readonly kills: Pick<Kills, "ask">;
   readonly recorder: Pick<Recorder, "isIdle">;
   readonly updates: Pick<Updates, "isEmpty">;
+  readonly collection: Pick<Collection, "isReleased">;
 }
 
 const writeMaxMs = 2000;
@@ -57,9 +59,9 @@ export class Stopping {
   }
 
   #isReady(): boolean {
-    const { recorder, updates, tasks } = this.#options;
+    const { recorder, updates, tasks, collection } = this.#options;
     if (!recorder.isIdle()) return false;
     if (this.#state === "writing") return true;
-    return updates.isEmpty() && [...tasks.all()].every(hasEnded);
+    return updates.isEmpty() && collection.isReleased() && [...tasks.all()].every(hasEnded);
   }
 }

@@ -206,6 +206,9 @@ describe("agent: kills", () => {
     scene.exit("web.1", 0);
     assert.equal(scene.all("stop").length, 0);
     scene.storeAll();
+    assert.equal(scene.all("stop").length, 0);
+    assert.deepEqual(scene.last("releaseTask"), { type: "releaseTask", kind: "process", task: "web.1" });
+    scene.do({ type: "released", task: "web.1" });
     assert.deepEqual(scene.all("stop"), [{ type: "stop", fault: undefined }]);
   });
 
