@@ -53,6 +53,11 @@ describe("NATS itself", () => {
     assert.deepEqual(overheard, []);
   });
 
+  it("says that the server refuses the credentials, instead of trying for ever", async () => {
+    nats = await startNats({ configuration: "authorization { user: agent, password: right }" });
+    await assert.rejects(connect("agent"), /Authorization Violation/i);
+  });
+
   it("goes on reading when a callback throws", async () => {
     nats = await startNats();
     const complaints: string[] = [];
