@@ -36,11 +36,12 @@ export class News {
     if (isBack) this.#tellConcerned(agent);
   }
 
-  agentUnreachable(at: Instant, agent: Agent, silentMs: number): void {
+  /** `offeredTo`: who may have launched there since the last report, which does not show it. */
+  agentUnreachable(at: Instant, agent: Agent, silentMs: number, offeredTo: readonly string[]): void {
     const tasks = agent.use.reduce((sum, use) => sum + use.tasks, 0);
     const what = `has not reported for ${Math.round(silentMs / 1000)} s; ${tasks} tasks were there`;
     this.#publish(at, "agent", "unreachable", agent.id, what);
-    this.#tellConcerned(agent);
+    this.#tellConcerned(agent, offeredTo);
   }
 
   agentGone(at: Instant, agent: Agent): void {
@@ -70,11 +71,12 @@ export class News {
     this.#publish(at, "framework", "removed", framework.id, why);
   }
 
-  #tellConcerned(agent: Agent): void {
+  #tellConcerned(agent: Agent, besides: readonly string[] = []): void {
     const { epoch, frameworks } = this.#cluster;
-    for (const id of new Set(agent.use.map(({ framework }) => framework))) {
+    const using = agent.use.filter(({ tasks }) => tasks > 0).map(({ framework }) => framework);
+    for (const id of new Set([...using, ...besides])) {
       const framework = frameworks.get(id);
-      if (framework?.session === undefined || !framework.connected || !agent.has(id)) continue;
+      if (framework?.session === undefined || !framework.connected) continue;
       this.#out({
         type: "tellFramework",
         framework: id,

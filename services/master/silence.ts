@@ -40,10 +40,11 @@ export class Silence {
     const { agents, books } = this.#cluster;
     this.#budget.spend(at.mono);
     agents.stand(agent, "unreachable");
+    const offeredTo = Array.from(agent.offers.values(), ({ framework }) => framework);
     this.#offers.voidAll(agent);
     books.leave(agent);
     this.#out({ type: "store", key: agentKey(agent.id), value: agent.record() });
-    this.#news.agentUnreachable(at, agent, at.mono - agent.heardAt);
+    this.#news.agentUnreachable(at, agent, at.mono - agent.heardAt, offeredTo);
   }
 
   #sayHeldBack(at: Instant, count: number): void {

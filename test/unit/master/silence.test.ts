@@ -26,6 +26,18 @@ describe("silent agents (R7)", () => {
     assert.equal(stage.call("frameworks", {}).value[0].share, 0);
   });
 
+  it("are told of to frameworks with offers there too: what they launched may have been in no report", () => {
+    const stage = new Stage();
+    const { session } = stage.subscribe("f");
+    stage.register("a", { cpus: 4 });
+    const hear = { sessions: [["f", session]] as [string, typeof session][] };
+    const effects = stage.wait(16_500, hear);
+    assert.deepEqual(
+      only(effects, "tellFramework").map(({ event }) => event.type),
+      ["agent-changed", "rescinded"],
+    );
+  });
+
   it("that report stay", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 });
