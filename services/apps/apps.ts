@@ -127,7 +127,7 @@ export class Apps {
     if (app.wantingSince === undefined) this.wanting.delete(app);
     else this.wanting.add(app);
     this.#due.set(app, app.nextDeadline(at.mono));
-    if (app.isSettled && app.deployment !== undefined && !this.#intended.has(app.id)) this.#deployed(at, app);
+    if (app.isSettled && app.deployment !== undefined) this.#deployed(at, app);
   }
 
   #add(app: ManagedApp): ManagedApp {

@@ -66,13 +66,15 @@ export class SmallCluster {
   startsByHand = false;
   /** Kills are not carried out until `ends` is called. */
   endsByHand = false;
+  /** Nothing is heard of a kill. */
+  losesKills = false;
 
   readonly #make: (term: Term) => ServiceMachine;
   readonly #framework: string;
   readonly #agents = new Map<string, AgentState>();
   readonly #replies = new Map<number, Result<unknown, Refusal>>();
   readonly #queue: ServiceEvent[] = [];
-  readonly #heldWrites: (() => void)[] = [];
+  readonly #heldWrites: { readonly key: string; readonly write: () => void }[] = [];
   readonly #unacknowledged = new Map<number, FrameworkEvent>();
   #machine!: ServiceMachine;
   #bucketIdentity = "bucket-1";
@@ -209,9 +211,10 @@ export class SmallCluster {
     this.mono = end;
   }
 
-  /** Answers one held write. */
-  storeOne(): void {
-    this.#heldWrites.shift()?.();
+  /** Carries out one held write: the first, or the first of these keys, for only writes of one key keep their order. */
+  storeOne(keys = ""): void {
+    const at = this.#heldWrites.findIndex(({ key }) => key.startsWith(keys));
+    if (at >= 0) this.#heldWrites.splice(at, 1)[0]!.write();
     this.settle();
   }
 
@@ -245,12 +248,12 @@ export class SmallCluster {
       case "framework":
         return this.#performFramework(effect.effect);
       case "store":
-        return this.#write(() => {
+        return this.#write(effect.key, () => {
           this.bucket.set(effect.key, effect.value);
           this.#queue.push({ type: "stored", write: effect.write });
         });
       case "remove":
-        return this.#write(() => {
+        return this.#write(effect.key, () => {
           this.bucket.delete(effect.key);
           this.#queue.push({ type: "stored", write: effect.write });
         });
@@ -266,8 +269,8 @@ export class SmallCluster {
     }
   }
 
-  #write(write: () => void): void {
-    if (this.holdsWrites || this.#heldWrites.length > 0) this.#heldWrites.push(write);
+  #write(key: string, write: () => void): void {
+    if (this.holdsWrites || this.#heldWrites.length > 0) this.#heldWrites.push({ key, write });
     else write();
   }
 
@@ -452,14 +455,16 @@ export class SmallCluster {
     if (agent?.isReachable !== true)
       return this.#emit({ type: "killAnswered", task, session, answer: { ok: false, error: "absent" } });
     const known = agent.tasks.get(task);
-    this.#emit({
-      type: "killAnswered",
-      task,
-      session,
-      answer: { ok: true, value: { ok: true, known: known !== undefined } },
-    });
+    if (!this.losesKills)
+      this.#emit({
+        type: "killAnswered",
+        task,
+        session,
+        answer: { ok: true, value: { ok: true, known: known !== undefined } },
+      });
     if (known === undefined || isTerminal(known.latest.state)) return;
-    this.killed.push(task);
+    if (!this.killed.includes(task)) this.killed.push(task);
+    if (this.losesKills) return;
     if (this.endsByHand) this.#change(task, { state: "killing" }, false);
     else this.#change(task, { state: "killed", reason: "kill-requested" }, false);
   }

@@ -93,6 +93,19 @@ describe("apps", () => {
     ]);
   });
 
+  it("what was asked to end is ended, and no other in its place, whatever is heard of it meanwhile", () => {
+    const play = cluster();
+    put(play, { instances: 4, healthChecks: [{ protocol: "TCP" }] });
+    const ids = aliveIds(play);
+    for (const task of ids) play.isHealthy(task, task !== ids[1]);
+    play.losesKills = true;
+    play.ask("scale", { id: "/demo/web", instances: 3 });
+    play.isHealthy(ids[0]!, false);
+    play.isHealthy(ids[1]!, true);
+    play.pass(20_000);
+    assert.deepEqual(play.killed, [ids[1]]);
+  });
+
   it("putting the same again restarts nothing", () => {
     const play = cluster();
     const first = put(play, { instances: 2 });

@@ -391,6 +391,21 @@ describe("jobs", () => {
     });
   });
 
+  it("the tombstone of a job stays until its records are gone, though its tasks have ended", () => {
+    const play = cluster();
+    create(play);
+    start(play);
+    play.holdsWrites = true;
+    play.call("remove", { id, stopCurrentJobRuns: true });
+    play.storeOne("deleted."); // its task is ended now, and the tombstone written again
+    play.storeOne("deleted.");
+    assert.equal(play.alive.length, 0);
+    play.failover();
+    play.storeAll();
+    assert.equal(play.refusalOf("get", { id }).code, "not-found");
+    assert.deepEqual([...play.bucket.keys()], []);
+  });
+
   it("the history is bounded, its counts are not, also over a failover", () => {
     const play = cluster({ a: { cpus: 1000, mem: 1_000_000 } });
     create(play);
