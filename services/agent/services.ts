@@ -240,11 +240,13 @@ export class Services {
     const { agent, host } = this.#options;
     const ids = { "emporion-task": spec.id, "emporion-agent": agent };
     const check = spec.healthCheck && { kind: "told" as const, healthy: latest.healthy ?? true };
-    return (spec.services ?? []).map(({ name, port, tags, meta }, index): ServiceEntry => {
+    const entries: ServiceEntry[] = [];
+    for (const [index, { name, port, tags, meta }] of (spec.services ?? []).entries()) {
       const id = `${this.#prefix}${spec.id}:${index}`;
       const number = port === undefined ? 0 : (ports[port] ?? 0);
       const entry = { id, name, address: host, port: number, tags, meta: { ...meta, ...ids } };
-      return check === undefined ? entry : { ...entry, check };
-    });
+      entries.push(check === undefined ? entry : { ...entry, check });
+    }
+    return entries;
   }
 }

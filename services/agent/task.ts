@@ -1,6 +1,6 @@
 import type { Session } from "#protocol/offer.js";
 import type { TaskReason, TaskSpec, TaskStatus, TaskUpdate } from "#protocol/task.js";
-import { assert } from "#libs/core/assert.js";
+import { InvariantBroken } from "#libs/core/assert.js";
 import { canFollow, isTerminal } from "#libs/core/task-state.js";
 
 /**
@@ -33,22 +33,26 @@ export interface TaskStart extends Pick<Task, "spec" | "framework" | "role" | "s
   readonly acceptedAt: number;
 }
 
-export const newTask = ({ acceptedAt, phase, ...task }: TaskStart): Task => ({
-  ...task,
+export const newTask = ({ spec, framework, role, session, phase, acceptedAt }: TaskStart): Task => ({
+  spec,
+  framework,
+  role,
+  session,
   phase,
-  latest: { task: task.spec.id, number: 1, state: "staging", at: acceptedAt },
+  latest: { task: spec.id, number: 1, state: "staging", at: acceptedAt },
   unstored: [],
   wasHealthy: false,
 });
 
 /** Brings the task to what the update says. The only place where a task changes its state (R4). */
 export function apply(task: Task, update: TaskUpdate): void {
-  const repeats = update.state === "running" && task.latest.state === "running";
-  assert(
-    repeats || canFollow(task.latest.state, update.state),
-    `R4: ${task.spec.id} goes from ${task.latest.state} to ${update.state}`,
-  );
-  assert(update.number > task.latest.number, `R4: update ${update.number} of ${task.spec.id} is a new one`);
+  const { state, number } = task.latest;
+  const follows = canFollow(state, update.state) || (update.state === "running" && state === "running");
+  // The words only when they are needed: this is asked for every step.
+  if (!follows || update.number <= number)
+    throw new InvariantBroken(
+      `R4: ${task.spec.id} goes from ${state} (${number}) to ${update.state} (${update.number})`,
+    );
   task.latest = update;
   if (update.healthy === true) task.wasHealthy = true;
   if (update.state === "running") task.startedAt ??= update.at;

@@ -4,7 +4,8 @@ import { statusMessageId } from "#protocol/status.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { amounts } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
-import { Agent, type AgentOptions } from "#services/agent/agent.js";
+import { Agent } from "#services/agent/agent.js";
+import type { AgentOptions } from "#services/agent/parts.js";
 import type { AgentEffect, AgentEvent, Answer } from "#services/agent/events.js";
 import type { JournalRecord } from "#services/agent/records.js";
 
