@@ -192,6 +192,9 @@ export const AppView = Type.Object(
   {
     app: App,
     tasks: Type.Array(AppTask),
+    tasksLeftOut: Type.Optional(
+      Type.Integer({ minimum: 1, description: "so many are not shown here" }),
+    ),
     staged: Type.Integer(),
     running: Type.Integer(),
     healthy: Type.Integer(),
@@ -222,7 +225,17 @@ const ById = Type.Object({ id: AppId });
 const Deployment = Type.Object({ deploymentId: Type.String(), version: Type.String() });
 
 export const appsApi = {
-  list: apiCall("apps", "list", Type.Object({}), Type.Array(AppView)),
+  /** In order of id: those after `after`, no more than `most`; all unless given. `withTasks` false: only their counts. */
+  list: apiCall(
+    "apps",
+    "list",
+    Type.Object({
+      after: Type.Optional(AppId),
+      most: Type.Optional(Type.Integer({ minimum: 1 })),
+      withTasks: Type.Optional(Type.Boolean()),
+    }),
+    Type.Array(AppView),
+  ),
   get: apiCall("apps", "get", ById, AppView),
   /** `mode` create: conflict when it exists; update: not-found when it does not; put: either. A definition is whole, defaults filled in. */
   put: apiCall(

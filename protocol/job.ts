@@ -151,7 +151,13 @@ const ById = Type.Object({ id: JobId });
 const RunById = Type.Object({ id: JobId, run: Type.String() });
 
 export const jobsApi = {
-  list: apiCall("jobs", "list", Type.Object({}), Type.Array(JobView)),
+  /** In order of id: those after `after`, no more than `most`; all unless given. Many jobs show few runs each. */
+  list: apiCall(
+    "jobs",
+    "list",
+    Type.Object({ after: Type.Optional(JobId), most: Type.Optional(Type.Integer({ minimum: 1 })) }),
+    Type.Array(JobView),
+  ),
   get: apiCall("jobs", "get", ById, JobView),
   create: apiCall("jobs", "create", JobDefinition, JobDefinition),
   /** conflict while runs are active, unless `stopCurrentJobRuns`. */

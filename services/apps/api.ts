@@ -1,4 +1,9 @@
-import { type AppDefinition, AppDefinition as AppDefinitionSchema, type appsApi } from "#protocol/app.js";
+import {
+  type AppDefinition,
+  AppDefinition as AppDefinitionSchema,
+  type appsApi,
+  type AppView,
+} from "#protocol/app.js";
 import { codec } from "#protocol/codec.js";
 import { type Fault, refusal } from "#protocol/errors.js";
 import { fail, ok } from "#protocol/result.js";
@@ -26,6 +31,11 @@ export interface AppsApiOptions {
   readonly hindered: () => readonly string[];
 }
 
+type ListRequest = Extract<AppsCall, { readonly call: "list" }>["request"];
+
+/** What one message on the bus holds. */
+const tasksInAnAnswer = 3000;
+
 const definitions = codec(AppDefinitionSchema);
 
 /** Answers the calls of `appsApi`. A change is answered when it is stored. */
@@ -41,9 +51,9 @@ export class AppsApi {
     const { apps, outbox } = this.#options;
     switch (call) {
       case "list":
-        return outbox.answer(ticket, ok(this.#sorted().map((app) => appView(app, at))));
+        return outbox.answer(ticket, ok(this.#list(at, request)));
       case "get":
-        return this.#about(ticket, request.id, (app) => appView(app, at));
+        return this.#about(ticket, request.id, (app) => appView(app, at, tasksInAnAnswer));
       case "demand":
         return this.#about(ticket, request.id, (app) => [this.#demand(at, app)]);
       case "put":
@@ -125,8 +135,17 @@ export class AppsApi {
     return demandOf(app, { at, framework, hindered: hindered() });
   }
 
-  #sorted(): ManagedApp[] {
-    return [...this.#options.apps.all.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  #list(at: Instant, { after = "", most, withTasks = true }: ListRequest): AppView[] {
+    const asked = [...this.#options.apps.all.values()]
+      .filter(({ id }) => id > after)
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, most);
+    let room = withTasks ? tasksInAnAnswer : 0;
+    return asked.map((app) => {
+      const view = appView(app, at, room);
+      room -= view.tasks.length;
+      return view;
+    });
   }
 
   #version(at: Instant): string {

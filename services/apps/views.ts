@@ -6,14 +6,17 @@ import { type Instance, isStarting, isUnreachable } from "./instance.js";
 import type { ManagedApp } from "./managed-app.js";
 import { countText, secondsText } from "#libs/core/words.js";
 
-export function appView(managed: ManagedApp, at: Instant): AppView {
+/** `tasksMost`: so many of its tasks are shown, the eldest. */
+export function appView(managed: ManagedApp, at: Instant, tasksMost: number): AppView {
   const { app, deployment, lastFailure, backingOff } = managed;
   const instances = [...managed.instances.values()].toSorted(byStaging);
   const reached = instances.filter((instance) => !isUnreachable(instance));
   const count = (counts: (instance: Instance) => boolean) => reached.filter(counts).length;
+  const leftOut = instances.length - tasksMost;
   return {
     app,
-    tasks: instances.map(taskView),
+    tasks: instances.slice(0, tasksMost).map(taskView),
+    ...(leftOut > 0 && { tasksLeftOut: leftOut }),
     staged: count(isStarting),
     running: count(({ phase }) => phase === "running"),
     healthy: count(({ healthy }) => healthy === true),

@@ -1,6 +1,6 @@
 import { codec } from "#protocol/codec.js";
 import { type Refusal, refusal } from "#protocol/errors.js";
-import { JobDefinition, type jobsApi } from "#protocol/job.js";
+import { JobDefinition, type JobView, type jobsApi } from "#protocol/job.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { unreachable } from "#libs/core/assert.js";
 import type { Instant } from "#libs/core/time.js";
@@ -28,6 +28,8 @@ export interface JobsApiOptions {
   readonly hindered: () => readonly string[];
 }
 
+type ListRequest = Extract<JobsCall, { readonly call: "list" }>["request"];
+
 /** One answer holds so many runs of each kind, spread over its jobs. */
 const runsInAnAnswer = 1000;
 
@@ -49,7 +51,7 @@ export class JobsApi {
   called(at: Instant, { call, request, ticket }: JobsCall): void {
     switch (call) {
       case "list":
-        return this.#answer(ticket, ok(this.#list()));
+        return this.#answer(ticket, ok(this.#list(request)));
       case "get":
         return this.#ofJob(ticket, request.id, (job) =>
           this.#answer(ticket, ok(jobView(job, runsInAnAnswer))),
@@ -73,8 +75,11 @@ export class JobsApi {
     }
   }
 
-  #list() {
-    const jobs = [...this.#options.jobs.all.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  #list({ after = "", most }: ListRequest): JobView[] {
+    const jobs = [...this.#options.jobs.all.values()]
+      .filter(({ id }) => id > after)
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, most);
     const each = Math.max(1, Math.floor(runsInAnAnswer / Math.max(1, jobs.length)));
     return jobs.map((job) => jobView(job, each));
   }

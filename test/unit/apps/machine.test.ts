@@ -382,6 +382,17 @@ describe("apps", () => {
     assert.equal(demand?.need.resources.scalars["cpus"], 8000);
   });
 
+  it("lists apps in order of id, by the page, with or without their tasks", () => {
+    const play = cluster();
+    for (const id of ["/c", "/a", "/b"]) put(play, { id, cpus: 0.1 });
+    const listed = (request: object) =>
+      play.ask<AppView[]>("list", request).map(({ app, tasks }) => `${app.definition.id} ${tasks.length}`);
+    assert.deepEqual(listed({}), ["/a 1", "/b 1", "/c 1"]);
+    assert.deepEqual(listed({ most: 2, withTasks: false }), ["/a 0", "/b 0"]);
+    assert.deepEqual(listed({ after: "/b", most: 2 }), ["/c 1"]);
+    assert.equal(play.ask<AppView[]>("list", { most: 1, withTasks: false })[0]?.tasksLeftOut, 1);
+  });
+
   it("whatever happens, it converges, and never runs more than twice as many", () => {
     for (let seed = 1; seed <= 30; seed++) storm(seed);
   });
