@@ -45,6 +45,13 @@ export function subtract(a: Resources, b: Resources): Resources {
   return { scalars, ports: b.ports.length === 0 ? a.ports : subtractPorts(a.ports, b.ports) };
 }
 
+/** `whole` without `part`; undefined when it does not contain it. Both questions in one go. */
+export function remainder(whole: Resources, part: Resources): Resources | undefined {
+  for (const name in part.scalars) if (part.scalars[name]! > (whole.scalars[name] ?? 0)) return undefined;
+  if (part.ports.length > 0 && subtractPorts(part.ports, whole.ports).length > 0) return undefined;
+  return subtract(whole, part);
+}
+
 /** True when `whole` has all that `part` has: every scalar and every single port. */
 export function contains(whole: Resources, part: Resources): boolean {
   for (const name in part.scalars) if ((whole.scalars[name] ?? 0) < part.scalars[name]!) return false;

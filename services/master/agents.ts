@@ -48,7 +48,6 @@ export class Agent implements Supply {
   heard = false;
   use: readonly Use[];
   used: Resources;
-  offered: Resources = none;
   resources: Resources = none;
   /** Open ones, lowest number first. */
   readonly offers = new Map<number, OpenOffer>();
@@ -101,9 +100,13 @@ export class Agent implements Supply {
     return this.lastNumber + 1;
   }
 
+  get offered(): Resources {
+    let offered = none;
+    for (const { resources } of this.offers.values()) offered = add(offered, resources);
+    return offered;
+  }
+
   recount(): void {
-    this.offered = none;
-    for (const { resources } of this.offers.values()) this.offered = add(this.offered, resources);
     this.resources = subtract(subtract(this.info.totals, this.used), this.offered);
   }
 

@@ -1,5 +1,6 @@
 import type { Instant } from "#libs/core/time.js";
 import { allocate, type Claim, type Market, type RoleClaim } from "./allocator.js";
+import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
 import type { Framework } from "./frameworks.js";
 import type { Offers } from "./offers.js";
@@ -49,7 +50,7 @@ export class Allocation {
     this.#wasComplete = isComplete;
   }
 
-  #market(at: Instant): Market {
+  #market(at: Instant): Market<Agent> {
     const { books, filters, shares } = this.#cluster;
     return {
       total: shares.total,

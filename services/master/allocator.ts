@@ -21,8 +21,8 @@ import { Floor, Ring, type Stall } from "./ring.js";
  *   may choose (the power of two choices, Mitzenmacher 2001); these come last, when everybody has taken his steps.
  * - Without a size a step is all that is left of one agent: nobody knows what would be too small.
  */
-export function allocate(market: Market): Grant[] {
-  return new Pass(market).run();
+export function allocate<S extends Supply>(market: Market<S>): Grant<S>[] {
+  return new Pass(market).run() as Grant<S>[];
 }
 
 export interface Supply extends Place {
@@ -32,13 +32,13 @@ export interface Supply extends Place {
   readonly lastPort: number;
 }
 
-export interface Market {
+export interface Market<S extends Supply = Supply> {
   /** Of the whole cluster. */
   readonly total: Resources;
   /** All agents with something free. */
-  readonly open: readonly Supply[];
+  readonly open: readonly S[];
   /** Those among them that have something new: all that most claims need to look at. */
-  readonly fresh: readonly Supply[];
+  readonly fresh: readonly S[];
   /** The number of the pass: where to begin looking goes round with it. */
   readonly turn: number;
   readonly roles: readonly RoleClaim[];
@@ -69,8 +69,8 @@ export interface Claim {
   readonly hasFilters: boolean;
 }
 
-export interface Grant {
-  readonly agent: string;
+export interface Grant<S extends Supply = Supply> {
+  readonly agent: S;
   readonly framework: string;
   readonly role: string;
   readonly resources: Resources;
@@ -176,9 +176,10 @@ class Pass {
     let grant = grantOf(claimant, stall);
     if (grant === undefined) {
       const { framework } = claimant.claim;
-      grant = { agent: stall.place.id, framework, role: role.name, resources, units: [] };
+      grant = { agent: stall.place, framework, role: role.name, resources, units: [] };
       claimant.hasGrants = true;
-      stall.grants.push(grant);
+      if (stall.grants === nobody) stall.grants = [grant];
+      else stall.grants.push(grant);
       this.#grants.push(grant);
     } else grant.resources = add(grant.resources, resources);
     countUnits(grant.units, want.key, units);
@@ -202,13 +203,18 @@ class Pass {
       place,
       left: place.resources,
       lastPort: place.lastPort,
-      grants: [],
+      grants: nobody,
     });
 }
 
+/** Until somebody is granted something there. */
+const nobody: GrowingGrant[] = [];
+
 /** Few have something on one agent: looking through them is quicker than any index. */
-const grantOf = ({ name }: Claimant, { grants }: Stall): GrowingGrant | undefined =>
-  grants.find(({ framework }) => framework === name);
+function grantOf({ name }: Claimant, { grants }: Stall): GrowingGrant | undefined {
+  for (const grant of grants) if (grant.framework === name) return grant;
+  return undefined;
+}
 
 export interface GrowingGrant extends Grant {
   resources: Resources;

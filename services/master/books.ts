@@ -1,6 +1,6 @@
 import type { Use } from "#protocol/agent.js";
 import { assert } from "#libs/core/assert.js";
-import { add, contains, none, subtract } from "#libs/core/resources.js";
+import { contains, none, remainder } from "#libs/core/resources.js";
 import type { Agent, OpenOffer } from "./agents.js";
 import { worthOffering } from "./pieces.js";
 import type { Frameworks } from "./frameworks.js";
@@ -54,14 +54,12 @@ export class Books {
   }
 
   openOffer(agent: Agent, offer: OpenOffer): void {
-    const isFree = agent.resources === offer.resources || contains(agent.resources, offer.resources);
-    assert(isFree, "R1: an offer exceeds what is free");
+    const left = agent.resources === offer.resources ? none : remainder(agent.resources, offer.resources);
+    assert(left !== undefined, "R1: an offer exceeds what is free");
     agent.offers.set(offer.number, offer);
     agent.lastNumber = offer.number;
-    agent.offered = add(agent.offered, offer.resources);
-    agent.resources = agent.resources === offer.resources ? none : subtract(agent.resources, offer.resources);
-    this.#shares.charge(offer.role, offer.framework, offer.resources, 1);
-    this.#shares.allocated(offer.role, offer.framework);
+    agent.resources = left;
+    this.#shares.charge(offer.role, offer.framework, offer.resources, 1, 1);
     this.#outstanding(offer, 1);
     this.#weigh(agent, false);
   }

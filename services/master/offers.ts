@@ -34,15 +34,13 @@ export class Offers {
     this.#out = out;
   }
 
-  make(at: Instant, grants: readonly Grant[]): void {
+  make(at: Instant, grants: readonly Grant<Agent>[]): void {
     const batches = new Map<string, Offer[]>();
     for (const grant of grants) {
-      const agent = this.#cluster.agents.get(grant.agent)!;
-      const session = this.#cluster.frameworks.get(grant.framework)!.session!;
-      const batch = batches.get(grant.framework);
-      const offer = this.#open(at, agent, session, grant);
-      if (batch === undefined) batches.set(grant.framework, [offer]);
-      else batch.push(offer);
+      let batch = batches.get(grant.framework);
+      if (batch === undefined) batches.set(grant.framework, (batch = []));
+      const session = batch[0]?.session ?? this.#cluster.frameworks.get(grant.framework)!.session!;
+      batch.push(this.#open(at, session, grant));
     }
     const size = this.#cluster.settings.offersPerMessage;
     for (const [framework, batch] of batches) {
@@ -147,8 +145,8 @@ export class Offers {
     return Math.min(againAt, oldest === undefined ? never : oldest.madeAt + offerTimeoutMs);
   }
 
-  #open(at: Instant, agent: Agent, session: Session, grant: Grant): Offer {
-    const { framework, role, resources, units } = grant;
+  #open(at: Instant, session: Session, grant: Grant<Agent>): Offer {
+    const { agent, framework, role, resources, units } = grant;
     const { epoch, books } = this.#cluster;
     const number = agent.lastNumber + 1;
     const open: OpenOffer = {

@@ -1,5 +1,6 @@
 import { LeaderAnnouncement, RemoveFramework, Rescind, RescindReply } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
+import { refusal } from "#protocol/errors.js";
 import { ClusterEvent } from "#protocol/event.js";
 import { FrameworkEvent } from "#protocol/framework.js";
 import type { Offer, SealedOffer } from "#protocol/offer.js";
@@ -23,6 +24,9 @@ const utf8 = new TextEncoder();
 /** A framework or an agent that does not answer for so long has not heard us. */
 const answerMs = 5_000;
 
+/** What a NATS server takes unless configured otherwise. */
+const answerMaxBytes = 1024 * 1024;
+
 export interface PerformWorld {
   readonly epoch: number;
   readonly master: string;
@@ -44,9 +48,7 @@ export function perform(world: PerformWorld, effect: MasterEffect, emit: (event:
   const { bus, subjects, log, vault, streams } = world;
   switch (effect.type) {
     case "answer":
-      world.asks.get(effect.ask)?.respond(utf8.encode(JSON.stringify(effect.body)));
-      world.asks.delete(effect.ask);
-      return;
+      return answer(world, effect);
     case "announce":
       return bus.publish(subjects.leader, announcement.encode({ epoch: world.epoch, master: world.master }));
     case "sendOffers":
@@ -87,6 +89,16 @@ export function perform(world: PerformWorld, effect: MasterEffect, emit: (event:
 
 type EffectOf<T extends MasterEffect["type"]> = Extract<MasterEffect, { readonly type: T }>;
 type Emit = (event: MasterEvent) => void;
+
+function answer({ asks, log }: PerformWorld, { ask, body }: EffectOf<"answer">): void {
+  const message = asks.get(ask);
+  asks.delete(ask);
+  const bytes = utf8.encode(JSON.stringify(body));
+  if (bytes.length <= answerMaxBytes) return message?.respond(bytes);
+  log.error("an answer is too large for the bus", { subject: message?.subject, bytes: bytes.length });
+  const error = refusal("internal", `the answer has ${bytes.length} bytes, the bus takes ${answerMaxBytes}`);
+  message?.respond(utf8.encode(JSON.stringify({ ok: false, error })));
+}
 
 async function sendOffers(
   world: PerformWorld,

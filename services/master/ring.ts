@@ -9,7 +9,7 @@ export interface Stall {
   readonly place: Supply;
   left: Resources;
   lastPort: number;
-  readonly grants: GrowingGrant[];
+  grants: GrowingGrant[];
 }
 
 /**
@@ -55,19 +55,25 @@ export class Ring {
   }
 
   #findNew(accepts: (stall: Stall) => boolean): Stall | undefined {
-    const { places } = this.#floor;
-    while (this.#seen < places.length) {
-      const index = (this.#start + this.#seen++) % places.length;
-      if (this.#seen > sievedAfter && this.#need !== undefined) {
-        this.#sieve ??= this.#floor.sieve(this.#need);
-        if (!this.#sieve.mayPass(index)) continue;
-      }
+    const count = this.#floor.places.length;
+    while (this.#seen < count) {
+      const past = this.#start + this.#seen++;
+      const index = past < count ? past : past - count;
+      if (this.#isHopeless(index)) continue;
       const stall = this.#fitting(index);
       if (stall === undefined) continue;
       this.#alive.push(index);
       if (accepts(stall)) return stall;
     }
     return undefined;
+  }
+
+  /** Told from arrays, without a look at the agent itself. */
+  #isHopeless(index: number): boolean {
+    if (this.#suits !== undefined && this.#suits[index] === unsuited) return true;
+    if (this.#seen <= sievedAfter || this.#need === undefined) return false;
+    this.#sieve ??= this.#floor.sieve(this.#need);
+    return !this.#sieve.mayPass(index);
   }
 
   #findAgain(accepts: (stall: Stall) => boolean): Stall | undefined {

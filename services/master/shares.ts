@@ -37,14 +37,15 @@ export class Shares {
     this.#total.add(totals, times);
   }
 
-  charge(role: string, framework: string, resources: Resources, times: 1 | -1): void {
-    this.role(role).add(resources, times);
-    this.framework(role, framework).add(resources, times);
-  }
-
-  allocated(role: string, framework: string): void {
-    this.role(role).allocations++;
-    this.framework(role, framework).allocations++;
+  /** @param allocations how many allocations this was */
+  charge(role: string, framework: string, resources: Resources, times: 1 | -1, allocations = 0): void {
+    const { whole, frameworks } = this.#entry(role);
+    let charge = frameworks.get(framework);
+    if (charge === undefined) frameworks.set(framework, (charge = new Charge()));
+    whole.add(resources, times);
+    charge.add(resources, times);
+    whole.allocations += allocations;
+    charge.allocations += allocations;
   }
 
   role(name: string): Charge {

@@ -53,18 +53,20 @@ export function roleViews(cluster: Cluster): RoleView[] {
   const frameworks = cluster.frameworks.sorted();
   const names = new Set([...cluster.roles.names(), ...frameworks.map(({ role }) => role), ...taken.keys()]);
   return [...names].toSorted().map((name) => {
-    const { used, offered } = taken.get(name) ?? nothingTaken;
-    const { weight, limit } = cluster.roles.get(name);
-    return {
-      name,
-      weight,
-      ...(limit === undefined ? {} : { limit }),
-      used,
-      offered,
-      share: dominantShare(add(used, offered), cluster.shares.total) / weight,
-      frameworks: frameworks.filter(({ role }) => role === name).map(({ id }) => id),
-    };
+    const ids = frameworks.filter(({ role }) => role === name).map(({ id }) => id);
+    return roleView(cluster, name, taken.get(name) ?? nothingTaken, ids);
   });
+}
+
+function roleView(
+  { roles, shares }: Cluster,
+  name: string,
+  { used, offered }: Taken,
+  frameworks: string[],
+): RoleView {
+  const { weight, limit } = roles.get(name);
+  const share = dominantShare(add(used, offered), shares.total) / weight;
+  return { name, weight, ...(limit === undefined ? {} : { limit }), used, offered, share, frameworks };
 }
 
 export function offerViews(at: Instant, { agents, epoch }: Cluster): OfferView[] {

@@ -61,7 +61,7 @@ const market = (supplies: Supply[], roles: RoleClaim[], more: Partial<Market> = 
 };
 
 const granted = (grants: readonly Grant[]): string[] =>
-  grants.map(({ agent, framework, resources }) => `${framework} ${agent} ${briefResources(resources)}`);
+  grants.map(({ agent, framework, resources }) => `${framework} ${agent.id} ${briefResources(resources)}`);
 
 const totalOf = (grants: readonly Grant[], framework: string, name = "cpus"): number =>
   grants
@@ -251,7 +251,7 @@ describe("the allocator", () => {
     );
     const grants = allocate(market(agents, [role("r", claims.slice(0, 2)), role("s", claims.slice(2))]));
     for (const { id, resources } of agents) {
-      const given = grants.filter((grant) => grant.agent === id).map((grant) => grant.resources);
+      const given = grants.filter((grant) => grant.agent.id === id).map((grant) => grant.resources);
       const ports = given.flatMap((each) => each.ports);
       assert.equal(portCount(ports), portCount(sum(given).ports), "no port twice");
       for (const name of ["cpus", "mem"])

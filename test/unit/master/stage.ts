@@ -81,7 +81,7 @@ export class Stage {
       effects.push(...this.do({ type: "tick" }));
       if (this.now < nextWord) continue;
       nextWord += 1000;
-      for (const agent of hear.agents ?? []) effects.push(...this.report(agent, this.#reports.get(agent)!));
+      for (const agent of hear.agents ?? []) effects.push(...this.report(agent, this.#reports.get(agent)));
       for (const [framework, session] of hear.sessions ?? [])
         effects.push(
           ...this.do({ type: "sessionRenewed", ask: ++this.#asks, framework, message: { session } }),
