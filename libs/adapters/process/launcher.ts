@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { LaunchFailure } from "#libs/ports/executor.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { type Cgroups, findCgroups, type Limits } from "./cgroups.js";
+import { emptyGroup, removeGroup } from "./group.js";
+import { Pending } from "./pending.js";
 import type { TaskEnd, TaskRecord } from "./records.js";
 import { ShimLink } from "./shim-link.js";
 import type { CutOff, FromShim, Program } from "./shim-words.js";
@@ -15,6 +17,8 @@ export interface LauncherOptions {
   readonly agent: string;
   /** Looks for control groups, or says why there are none; those of this host unless given. */
   readonly cgroups?: (name: string) => Cgroups | string;
+  /** How long a shim may take to start, or to be done with a former agent; 15,000 unless given. */
+  readonly shimPatienceMs?: number;
 }
 
 export interface LaunchPlan {
@@ -29,11 +33,6 @@ export type Ended = (end: TaskEnd) => void;
 
 type Outcome = Result<void, LaunchFailure>;
 
-interface Starting {
-  readonly settle: (outcome: Outcome) => void;
-  readonly done: Promise<Outcome>;
-}
-
 /** Pause before a shim that did not start is tried again, while tasks need one. */
 const againMs = 1000;
 
@@ -46,10 +45,13 @@ export class Launcher {
   private readonly name: string;
   /** The shim's own, as it told us. */
   private records = new Map<string, TaskRecord>();
-  private readonly starting = new Map<string, Starting>();
+  /** From the order until the outcome: a kill may come between. */
+  private readonly starting = new Map<string, Promise<Outcome>>();
   /** Of all tasks whose end is still to be told. */
   private readonly awaited = new Map<string, Ended>();
-  private readonly runs = new Map<number, (outcome: Result<number, string>) => void>();
+  private readonly starts = new Pending<string, Outcome>();
+  private readonly collects = new Pending<string, Result<void, string>>();
+  private readonly runs = new Pending<number, Result<number, string>>();
   private runNumber = 0;
   private cgroups: Cgroups | string | undefined;
   private again: NodeJS.Timeout | undefined;
@@ -62,6 +64,7 @@ export class Launcher {
     this.name = `${options.agent}-${hash}`;
     this.link = new ShimLink({
       dir,
+      patienceMs: options.shimPatienceMs ?? 15_000,
       home: () => {
         this.cgroups = this.findCgroups();
         return typeof this.cgroups === "string" ? { dirs: [], entry: "cgroup.procs" } : this.cgroups.home;
@@ -82,26 +85,15 @@ export class Launcher {
   }
 
   /** Kept when the program runs, or with what the system said against it. */
-  async start({ task, program, limits, cutOff }: LaunchPlan, ended: Ended): Promise<Outcome> {
-    const opened = await this.link.open();
-    if (!opened.ok) return launchFailed(opened.error);
-    const cgroups = (this.cgroups ??= this.findCgroups());
-    try {
-      const prepared = typeof cgroups === "string" ? undefined : cgroups.prepare(task, limits);
-      const { promise: done, resolve: settle } = deferred<Outcome>();
-      this.starting.set(task, { settle, done });
-      this.awaited.set(task, ended);
-      this.link.say({
-        type: "start",
-        task,
-        program,
-        ...(prepared && { prepared }),
-        ...(cutOff && { cutOff }),
-      });
-      return await done;
-    } catch (cause) {
-      return launchFailed((cause as Error).message);
-    }
+  async start(plan: LaunchPlan, ended: Ended): Promise<Outcome> {
+    const { task } = plan;
+    this.awaited.set(task, ended);
+    const starting = this.prepareAndStart(plan).catch((cause: Error) => launchFailed(cause.message));
+    this.starting.set(task, starting);
+    const outcome = await starting;
+    this.starting.delete(task);
+    if (!outcome.ok) this.awaited.delete(task);
+    return outcome;
   }
 
   /** Looks for tasks of an earlier agent process. Throws when there is no shim: what runs is not known then. */
@@ -112,7 +104,7 @@ export class Launcher {
   }
 
   async kill(task: string, force: boolean): Promise<void> {
-    await this.starting.get(task)?.done;
+    await this.starting.get(task);
     if (!this.awaited.has(task)) return;
     const opened = await this.link.open();
     if (opened.ok) this.link.say({ type: "kill", task, force });
@@ -123,10 +115,8 @@ export class Launcher {
     const opened = await this.link.open();
     if (!opened.ok) return opened;
     const id = ++this.runNumber;
-    const { promise, resolve } = deferred<Result<number, string>>();
-    this.runs.set(id, resolve);
     this.link.say({ type: "run", id, task, program, timeoutMs });
-    return promise;
+    return this.runs.ask(id);
   }
 
   /** The agent has just heard from the cluster: tasks with a cut-off may go on. */
@@ -134,17 +124,33 @@ export class Launcher {
     this.link.say({ type: "reached" });
   }
 
-  /** Forgets a task that has ended. Safe to repeat. */
+  /** Forgets a task that has ended: kept when the shim has, or throws. Safe to repeat. */
   async collect(task: string): Promise<void> {
     const opened = await this.link.open();
-    if (!opened.ok || this.records.get(task)?.end === undefined) return;
-    this.records.delete(task);
+    if (!opened.ok) throw new Error(opened.error);
+    if (this.records.get(task)?.end === undefined) return;
     this.link.say({ type: "collect", task });
+    const collected = await this.collects.ask(task);
+    if (!collected.ok) throw new Error(collected.error);
   }
 
   close(): void {
     clearTimeout(this.again);
     this.link.close();
+  }
+
+  private async prepareAndStart({ task, program, limits, cutOff }: LaunchPlan): Promise<Outcome> {
+    const opened = await this.link.open();
+    if (!opened.ok) return launchFailed(opened.error);
+    const cgroups = (this.cgroups ??= this.findCgroups());
+    const prepared = typeof cgroups === "string" ? undefined : cgroups.prepare(task, limits);
+    this.link.say({ type: "start", task, program, ...(prepared && { prepared }), ...(cutOff && { cutOff }) });
+    const outcome = await this.starts.ask(task);
+    if (!outcome.ok && prepared !== undefined) {
+      await emptyGroup(prepared.group);
+      removeGroup(prepared.group);
+    }
+    return outcome;
   }
 
   private find(task: string, ended: Ended): "running" | "ended" | "absent" {
@@ -166,16 +172,17 @@ export class Launcher {
         return this.met(words.records);
       case "started":
         this.records.set(words.record.task, words.record);
-        return this.settle(words.record.task, ok(undefined));
+        return this.starts.answer(words.record.task, ok(undefined));
       case "refused":
-        this.awaited.delete(words.task);
-        return this.settle(words.task, fail(refusal(words.code, words.message)));
+        return this.starts.answer(words.task, fail(refusal(words.code, words.message)));
       case "ended":
         return this.tell(words.record);
+      case "collected":
+        this.records.delete(words.task);
+        return this.collects.answer(words.task, ok(undefined));
       case "ran": {
-        const { id, exitCode, failure } = words;
-        this.runs.get(id)?.(exitCode === undefined ? fail(failure ?? "ended") : ok(exitCode));
-        this.runs.delete(id);
+        const { id, exitCode, failure = "it ended" } = words;
+        return this.runs.answer(id, exitCode === undefined ? fail(failure) : ok(exitCode));
       }
     }
   }
@@ -183,17 +190,10 @@ export class Launcher {
   /** A shim that takes over from one that died knows of all that was started, and of what ended meanwhile. */
   private met(records: readonly TaskRecord[]): void {
     this.records = new Map(records.map((record) => [record.task, record]));
-    for (const task of this.starting.keys()) {
-      const started = this.records.has(task);
-      if (!started) this.awaited.delete(task);
-      this.settle(task, started ? ok(undefined) : launchFailed("the shim died before it started the task"));
-    }
+    this.starts.answerAll((task) =>
+      this.records.has(task) ? ok(undefined) : launchFailed("the shim died before it started the task"),
+    );
     for (const record of records) this.tell(record);
-  }
-
-  private settle(task: string, outcome: Outcome): void {
-    this.starting.get(task)?.settle(outcome);
-    this.starting.delete(task);
   }
 
   /** Told once, however often the shim says it. */
@@ -208,8 +208,8 @@ export class Launcher {
 
   /** Its tasks run on without a parent; another shim looks after them, and knows which launches came through. */
   private shimLost(): void {
-    for (const resolve of this.runs.values()) resolve(fail("the shim died"));
-    this.runs.clear();
+    this.runs.answerAll(() => fail("the shim died"));
+    this.collects.answerAll(() => fail("the shim died"));
     if (this.awaited.size > 0) void this.replaceShim();
   }
 
@@ -227,10 +227,4 @@ function refusal(code: string, message: string): LaunchFailure {
   if (code === "EACCES")
     return { reason: "not-allowed", message: `not allowed to the task's user: ${message}` };
   return { reason: "launch-failed", message };
-}
-
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve!: (value: T) => void;
-  const promise = new Promise<T>((done) => (resolve = done));
-  return { promise, resolve };
 }

@@ -10,6 +10,8 @@ import type { Home } from "./spawn.js";
 export interface ShimLinkOptions {
   /** Of the launcher; only its user may enter it. */
   readonly dir: string;
+  /** How long a shim may take to start, or to be done with a former agent. */
+  readonly patienceMs: number;
   /** Looks for control groups anew: where a shim shall live. */
   readonly home: () => Home;
   /** In the order in which the shim says it. */
@@ -19,10 +21,10 @@ export interface ShimLinkOptions {
 }
 
 /** absent: nobody listens; refused: somebody does, but not to us. */
-type Meeting = { readonly outcome: "met" | "absent" } | { readonly outcome: "refused"; readonly why: string };
-
-/** How long a shim may take to start, or to be done with a former agent. */
-const limitMs = 15_000;
+type Meeting =
+  | { readonly outcome: "met" }
+  | { readonly outcome: "absent"; readonly why?: string }
+  | { readonly outcome: "refused"; readonly why: string };
 
 /** The connection to the shim, which is found if it runs and started if not. */
 export class ShimLink {
@@ -56,25 +58,25 @@ export class ShimLink {
 
   private async findOrStart(): Promise<Result<void, string>> {
     let met = await this.meet();
-    let how = "";
     // A second attempt: a shim that was just ending may have taken the new one's directories with it.
-    for (let attempt = 0; attempt < 2 && met.outcome === "absent" && !this.closed; attempt++) {
-      rmSync(join(this.options.dir, socketName), { force: true });
-      const end = startShim(this.options.dir, this.options.home());
-      const ended = await Promise.race([end, this.meetSoon().then((meeting) => void (met = meeting))]);
-      how = ended === undefined ? "" : `: ${ended}; see ${join(this.options.dir, logName)}`;
-    }
+    for (let attempt = 0; attempt < 2 && met.outcome === "absent" && !this.closed; attempt++)
+      met = await this.startAndMeet();
     if (met.outcome === "met") return ok(undefined);
-    return fail(met.outcome === "refused" ? met.why : `the shim did not start${how}`);
+    return fail(met.why ?? "the launcher is closed");
   }
 
-  private async meetSoon(): Promise<Meeting> {
-    let met: Meeting = { outcome: "absent" };
-    for (let waitedMs = 0; waitedMs < limitMs && met.outcome === "absent" && !this.closed; waitedMs += 5) {
+  private async startAndMeet(): Promise<Meeting> {
+    const { dir, home, patienceMs } = this.options;
+    rmSync(join(dir, socketName), { force: true });
+    const shim = startShim(dir, home());
+    for (let waitedMs = 0; waitedMs < patienceMs && !this.closed; waitedMs += 5) {
       await sleep(5);
-      met = await this.meet();
+      const met = await this.meet();
+      if (met.outcome !== "absent") return met;
+      if (shim.ended !== undefined)
+        return { outcome: "absent", why: `the shim did not start: ${shim.ended}; see ${join(dir, logName)}` };
     }
-    return met;
+    return { outcome: "refused", why: `the shim did not start within ${patienceMs} ms` };
   }
 
   /** We have met when it says hello, which it does as soon as it is done with who was there before. */
@@ -87,7 +89,7 @@ export class ShimLink {
         done({ outcome: "refused", why });
         socket.destroy();
       };
-      const timer = setTimeout(() => refuse(occupied), limitMs);
+      const timer = setTimeout(() => refuse(occupied), this.options.patienceMs);
       let met = false;
       socket.setEncoding("utf8");
       socket.on("error", () => {});
@@ -124,7 +126,8 @@ export class ShimLink {
   private hungUp(): void {
     this.speak = undefined;
     this.opening = undefined;
-    this.socket?.destroy();
+    // What was said goes out before.
+    this.socket?.end();
     this.socket = undefined;
   }
 }

@@ -58,6 +58,7 @@ export type FromShim =
   | { readonly type: "started"; readonly record: TaskRecord }
   | { readonly type: "refused"; readonly task: string; readonly code: string; readonly message: string }
   | { readonly type: "ended"; readonly record: TaskRecord }
+  | { readonly type: "collected"; readonly task: string }
   | { readonly type: "ran"; readonly id: number; readonly exitCode?: number; readonly failure?: string };
 
 /** Takes pieces as they come and hands on whole lines. */

@@ -74,10 +74,15 @@ const server = createServer((socket) => {
   if (connections.length === 1) serve(socket);
 });
 server.listen(socketFile);
-// An agent that starts a shim connects at once; one that died before it could leaves nothing.
-setTimeout(endIfIdle, 30_000);
+/** An agent that starts a shim connects at once; one that died before it could leaves nothing. */
+let awaitsAgent = true;
+setTimeout(() => {
+  awaitsAgent = false;
+  endIfIdle();
+}, 30_000).unref();
 
 function serve(socket: Socket): void {
+  awaitsAgent = false;
   reachedAt = uptime();
   say = speaker(socket);
   socket.on(
@@ -107,7 +112,6 @@ function start({ task, program, prepared, cutOff }: Extract<ToShim, { type: "sta
   const group = prepared?.group;
   const refused = (cause: unknown) => {
     const { code = "", message } = cause as NodeJS.ErrnoException;
-    if (group !== undefined) removeGroup(group);
     say({ type: "refused", task, code, message });
   };
   let child: ChildProcess;
@@ -227,12 +231,13 @@ function run({ id, task, program, timeoutMs }: Extract<ToShim, { type: "run" }>)
 
 async function collect(task: string): Promise<void> {
   const record = records.get(task);
-  if (record?.end === undefined) return;
-  if (record.group !== undefined && record.bootId === boot) {
+  if (record !== undefined && record.end === undefined) return;
+  if (record?.group !== undefined && record.bootId === boot) {
     await emptyGroup(record.group);
     removeGroup(record.group);
   }
   forget(task);
+  say({ type: "collected", task });
 }
 
 /** What a full disk does not let us forget is forgotten at the next compaction. */
@@ -245,7 +250,7 @@ function forget(task: string): void {
 }
 
 function endIfIdle(): void {
-  if (connections.length > 0 || running.size > 0 || orphans.size > 0) return;
+  if (awaitsAgent || connections.length > 0 || running.size > 0 || orphans.size > 0) return;
   rmSync(socketFile, { force: true });
   for (const dir of home.dirs) leave(dir);
   process.exit(0);
