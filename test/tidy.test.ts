@@ -10,7 +10,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** Files that connect machines to the world: they may import ports, machinery and adapters, and hold no rule. */
 const wiring =
-  /\/(main|module|perform(-[a-z]+)?|settings|start|runtime|serve|service|inbound|replies|[a-z-]+-wiring)\.ts$/;
+  /\/(main|module|perform(-[a-z]+)?|settings|config|start|runtime|serve|service|inbound|replies|[a-z-]+-wiring)\.ts$/;
 /** Services that are themselves a rim: an HTTP server, a terminal, a supervisor of processes. */
 const rims = /^services\/(gateway|cli|local)\//;
 

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ROOT } from "#setup/tools.mjs";
+import { scalar } from "#libs/core/resources.js";
+import type { FrameworkView } from "#protocol/api.js";
+import { eventually } from "#test/support/eventually.js";
+import { type LocalCluster, startCluster } from "./support/cluster.js";
+import { sharedCluster } from "./support/suite.js";
+
+function startNode(cluster: LocalCluster, file: string, env: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, [join(ROOT, ".build", file)], {
+    env: { ...process.env, NATS_URL: cluster.natsUrl, EMPORION_CLUSTER: "local", ...env },
+    stdio: "ignore",
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  await ended;
+}
+
+describe("a framework of one's own", function () {
+  this.timeout(120_000);
+  let cluster: LocalCluster;
+  before(async () => {
+    ({ cluster } = await sharedCluster());
+  });
+
+  const running = async () =>
+    (await cluster.api.tasks("one-per-rack")).filter(({ latest }) => latest.state === "running");
+
+  it("runs next to apps and jobs, one process on each rack, and replaces what ends", async () => {
+    const framework = startNode(cluster, "libs/framework/examples/one-per-rack.js");
+    try {
+      const tasks = await eventually(
+        "three tasks",
+        async () => ((await running()).length === 3 ? running() : undefined),
+        30_000,
+      );
+      assert.deepEqual(
+        tasks.map(({ agent }) => agent).toSorted((a, b) => (a < b ? -1 : 1)),
+        ["agent-a", "agent-b", "agent-c"],
+      );
+      const frameworks = await cluster.api.get<FrameworkView[]>("/cluster/frameworks");
+      assert.ok(
+        frameworks.some(
+          ({ id, state, role }) => id === "one-per-rack" && state === "connected" && role === "examples",
+        ),
+      );
+    } finally {
+      await end(framework);
+    }
+    assert.equal((await running()).length, 3, "its tasks go on without it");
+  });
+
+  it("removing it ends its tasks", async () => {
+    assert.equal((await cluster.api.send("DELETE", "/cluster/frameworks/one-per-rack")).status, 200);
+    await eventually("its tasks to end", async () => (await running()).length === 0, 30_000);
+  });
+});
+
+describe("two frameworks that want everything", function () {
+  this.timeout(180_000);
+  let cluster: LocalCluster;
+  before(async () => {
+    cluster = await startCluster();
+  });
+  after(() => cluster.remove());
+
+  it("with weights 1 and 2 share the cluster 1 to 2 within 5 %", async () => {
+    assert.equal((await cluster.api.send("PUT", "/cluster/roles/heavy", { weight: 2 })).status, 200);
+    const frameworks = ["light", "heavy"].map((id) =>
+      startNode(cluster, "test/e2e/support/greedy.js", { GREEDY_ID: id }),
+    );
+    try {
+      const used = async (): Promise<Record<string, number>> =>
+        Object.fromEntries(
+          (await cluster.api.get<FrameworkView[]>("/cluster/frameworks")).map((view) => [
+            view.id,
+            scalar(view.used, "cpus"),
+          ]),
+        );
+      await eventually(
+        "both to have much",
+        async () => {
+          const { light = 0, heavy = 0 } = await used();
+          return light > 300 && heavy > 900;
+        },
+        60_000,
+      );
+      // The share is an average over the life of several tasks: at any one moment some have just ended.
+      const samples = await Promise.all(
+        Array.from({ length: 60 }, (_, index) => sleep(index * 200).then(used)),
+      );
+      const mean = (id: string) =>
+        samples.reduce((sum, sample) => sum + (sample[id] ?? 0), 0) / samples.length;
+      const ratio = mean("heavy") / mean("light");
+      assert.ok(
+        Math.abs(ratio / 2 - 1) <= 0.05,
+        `heavy has ${mean("heavy")}, light ${mean("light")}: 1 to ${ratio.toFixed(3)}`,
+      );
+    } finally {
+      await Promise.all(frameworks.map(end));
+    }
+  });
+});
