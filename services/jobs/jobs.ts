@@ -16,6 +16,7 @@ import { Lines } from "./lines.js";
 import { ManagedJob } from "./managed-job.js";
 import { ManagedRun } from "./managed-run.js";
 import { jobKey, type Loaded, runKey, type TaskData, taskDataOf } from "./record.js";
+import { takenOver } from "./taking-over.js";
 import { taskSpec } from "./task-spec.js";
 
 /**
@@ -49,26 +50,11 @@ export class Jobs {
   /** First of all. */
   load(at: Instant): void {
     if (this.#loaded === undefined) return;
-    const { jobs, runs, tombstones } = this.#loaded;
+    const { jobs, forgotten, leftOver, jobless } = takenOver(this.#loaded, at);
     this.#loaded = undefined;
-    const deletedAt = new Map(tombstones.map((each) => [each.id, each.at]));
-    const isLeftOver = (id: string, createdAt: number) => createdAt <= (deletedAt.get(id) ?? -1);
-    const leftOver = new Map<string, string[]>(tombstones.map(({ id }) => [id, []]));
-    for (const record of jobs) {
-      const { definition, createdAt } = record;
-      if (isLeftOver(definition.id, createdAt)) leftOver.get(definition.id)!.push(jobKey(definition.id));
-      else this.all.set(definition.id, new ManagedJob(record));
-    }
-    const byEnd = runs.toSorted((a, b) => (a.run.completedAt ?? 0) - (b.run.completedAt ?? 0));
-    for (const record of byEnd) {
-      const { id, job: owner, createdAt } = record.run;
-      const job = this.all.get(owner);
-      if (isLeftOver(owner, createdAt)) leftOver.get(owner)!.push(runKey(owner, id));
-      else if (job === undefined)
-        this.#outbox.say("a run without its job is left alone", { job: owner, run: id });
-      else if (job.isForgotten(id)) this.#outbox.remove(runKey(owner, id), () => job.removed(id));
-      else job.add(new ManagedRun(record, at));
-    }
+    for (const job of jobs.values()) this.add(job);
+    for (const { job, run } of forgotten) this.#outbox.remove(runKey(job.id, run), () => job.removed(run));
+    for (const run of jobless) this.#outbox.say("a run without its job is left alone", run);
     for (const [id, keys] of leftOver) this.#removeAll(id, keys);
   }
 

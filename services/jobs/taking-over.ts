@@ -1,0 +1,41 @@
+import type { Instant } from "#libs/core/time.js";
+import { ManagedJob } from "./managed-job.js";
+import { ManagedRun } from "./managed-run.js";
+import { jobKey, type Loaded, runKey } from "./record.js";
+
+/** What the records of the former leader come to. */
+export interface TakenOver {
+  readonly jobs: Map<string, ManagedJob>;
+  /** Counted by their job already: their records are to go. */
+  readonly forgotten: readonly { readonly job: ManagedJob; readonly run: string }[];
+  /** By deleted job: keys of records that a deletion left over when it was cut short. */
+  readonly leftOver: ReadonlyMap<string, readonly string[]>;
+  /** Runs whose job is not there, and was not deleted: left alone. */
+  readonly jobless: readonly { readonly job: string; readonly run: string }[];
+}
+
+/** What is no younger than the tombstone of its job belongs to the one that was deleted. */
+export function takenOver({ jobs, runs, tombstones }: Loaded, at: Instant): TakenOver {
+  const deletedAt = new Map(tombstones.map((each) => [each.id, each.at]));
+  const isLeftOver = (id: string, createdAt: number) => createdAt <= (deletedAt.get(id) ?? -1);
+  const leftOver = new Map<string, string[]>(tombstones.map(({ id }) => [id, []]));
+  const found = new Map<string, ManagedJob>();
+  const forgotten: { job: ManagedJob; run: string }[] = [];
+  const jobless: { job: string; run: string }[] = [];
+
+  for (const record of jobs) {
+    const { definition, createdAt } = record;
+    if (isLeftOver(definition.id, createdAt)) leftOver.get(definition.id)!.push(jobKey(definition.id));
+    else found.set(definition.id, new ManagedJob(record));
+  }
+  const byEnd = runs.toSorted((a, b) => (a.run.completedAt ?? 0) - (b.run.completedAt ?? 0));
+  for (const record of byEnd) {
+    const { id, job: owner, createdAt } = record.run;
+    const job = found.get(owner);
+    if (isLeftOver(owner, createdAt)) leftOver.get(owner)!.push(runKey(owner, id));
+    else if (job === undefined) jobless.push({ job: owner, run: id });
+    else if (job.isForgotten(id)) forgotten.push({ job, run: id });
+    else job.add(new ManagedRun(record, at));
+  }
+  return { jobs: found, forgotten, leftOver, jobless };
+}
