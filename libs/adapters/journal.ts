@@ -9,6 +9,7 @@ import type { Journal } from "#libs/ports/journal.js";
  * Appending does not wait for the disk (no fsync): the journal guards against the death of the process, and a write that
  * was made survives that. After a restart of the host nothing of what it names runs any more. Only `compact` waits, or the
  * rename could reach the disk before the content, and a host's crash leave an empty journal in the place of a full one.
+ * Whether the old file or the new one is found after a crash does not matter: both are true.
  */
 export class FileJournal implements Journal {
   private count = 0;
@@ -35,8 +36,8 @@ export class FileJournal implements Journal {
     });
   }
 
-  append(records: readonly unknown[]): Promise<void> {
-    if (records.length === 0) return Promise.resolve();
+  async append(records: readonly unknown[]): Promise<void> {
+    if (records.length === 0) return;
     const bytes = encode(records);
     return this.inTurn(async () => {
       const handle = await this.opened();
@@ -52,7 +53,7 @@ export class FileJournal implements Journal {
     });
   }
 
-  compact(records: readonly unknown[]): Promise<void> {
+  async compact(records: readonly unknown[]): Promise<void> {
     const bytes = encode(records);
     return this.inTurn(async () => {
       const fresh = await openAppending(`${this.file}.new`, constants.O_TRUNC);
