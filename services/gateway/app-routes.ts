@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import { AppDefinition, appsApi } from "#protocol/app.js";
 import { codec } from "#protocol/codec.js";
 import { invalid } from "./answer.js";
+import { allApps } from "./lists.js";
 import { appIdOf, appInfo, merged, onlyScales, taskInfo } from "./marathon.js";
 import type { Parts } from "./parts.js";
 import { filledAndChecked } from "./validation.js";
@@ -28,7 +29,7 @@ export function appRoutes(app: FastifyInstance, { api }: Parts): void {
     async ({ query }) => {
       const embeds = [query.embed ?? []].flat().flatMap((each) => each.split(","));
       const tasks = embeds.some((each) => /^((group\.)?apps?\.)?(tasks|failures)$/.test(each));
-      const views = await api.call(appsApi.list, {});
+      const views = await allApps(api, tasks);
       const asked = views.filter((view) => view.app.definition.id.includes(query.id?.toLowerCase() ?? ""));
       return { apps: asked.map((view) => appInfo(view, { tasks })) };
     },
@@ -93,7 +94,7 @@ export function appRoutes(app: FastifyInstance, { api }: Parts): void {
           await api.call(appsApi.scale, { id, instances: checkedInstances(body.instances) }),
         );
       const present = query.partialUpdate
-        ? (await api.call(appsApi.list, {})).find((view) => view.app.definition.id === id)
+        ? (await allApps(api, false)).find((view) => view.app.definition.id === id)
         : undefined;
       const definition = checked(
         present === undefined ? { ...body, id } : merged(present.app.definition, body, id),

@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import { codec } from "#protocol/codec.js";
 import { JobDefinition, jobsApi } from "#protocol/job.js";
 import { invalid, Refused } from "./answer.js";
+import { allJobs } from "./lists.js";
 import { jobInfo, jobSpec, runInfo } from "./metronome.js";
 import type { Parts } from "./parts.js";
 import { filledAndChecked } from "./validation.js";
@@ -29,7 +30,7 @@ export function jobRoutes(app: FastifyInstance, { api }: Parts): void {
     { schema: { tags, summary: "All jobs", querystring: Embed } },
     async ({ query }) => {
       const embed = embedOf(query.embed);
-      return (await api.call(jobsApi.list, {})).map((view) => jobInfo(view, embed));
+      return (await allJobs(api)).map((view) => jobInfo(view, embed));
     },
   );
 

@@ -1,9 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { masterApi } from "#protocol/api.js";
-import { appsApi } from "#protocol/app.js";
-import { jobsApi } from "#protocol/job.js";
 import { scalar, sum } from "#libs/core/resources.js";
+import { allApps, allJobs } from "./lists.js";
 import type { Parts } from "./parts.js";
 
 /** A scrape does not wait for somebody to lead: that nobody does is what it shall show. */
@@ -79,19 +78,23 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
         }
       }),
       asked("apps", async () => {
-        for (const { app, running, staged, healthy, unhealthy } of await api.call(appsApi.list, {}, now)) {
+        for (const { app, running, staged, healthy, unhealthy } of await allApps(api, false, now)) {
           const states = { wanted: app.definition.instances, running, staged, healthy, unhealthy };
           for (const [state, count] of Object.entries(states))
             apps.set({ app: app.definition.id, state }, count);
         }
       }),
       asked("jobs", async () => {
-        for (const { definition, active, successCount, failureCount } of await api.call(
+        for (const { definition, active, activeCount, successCount, failureCount } of await api.call(
           jobsApi.list,
           {},
           now,
         )) {
-          const counts = { active: active.length, success: successCount, failed: failureCount };
+          const counts = {
+            active: activeCount ?? active.length,
+            success: successCount,
+            failed: failureCount,
+          };
           for (const [status, count] of Object.entries(counts))
             runs.set({ job: definition.id, status }, count);
         }

@@ -13,6 +13,9 @@ export interface DemoOptions {
 
 const fileUri = (path: string): string => pathToFileURL(path).href;
 
+/** A demo is killed to see what happens: it shall come back at once. */
+const eager = { backoffSeconds: 0.2 };
+
 const checkedBy = (path: string) => ({
   protocol: "HTTP",
   path,
@@ -41,6 +44,7 @@ export function demoApps({
     cpus: 0.05,
     mem: 96,
     healthChecks: [checkedBy("/health")],
+    ...eager,
   };
   const box = image !== undefined && {
     id: "/demo/box",
@@ -51,6 +55,7 @@ export function demoApps({
     cpus: 0.05,
     mem: 32,
     healthChecks: [checkedBy("/")],
+    ...eager,
   };
   const jvm = jar !== undefined && {
     id: "/demo/jar",
@@ -60,6 +65,7 @@ export function demoApps({
     cpus: 0.1,
     mem: 192,
     healthChecks: [checkedBy("/")],
+    ...eager,
   };
   return [web, box, jvm].filter((each) => each !== false);
 }
