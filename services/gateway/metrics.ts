@@ -85,9 +85,8 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
         }
       }),
       asked("jobs", async () => {
-        for (const { definition, active, activeCount, successCount, failureCount } of await api.call(
-          jobsApi.list,
-          {},
+        for (const { definition, active, activeCount, successCount, failureCount } of await allJobs(
+          api,
           now,
         )) {
           const counts = {
