@@ -4,7 +4,8 @@ import type { DemoRow } from "./demo/demo.js";
 /** Shows rows as they change: on a terminal a table drawn over itself, else a line a change. */
 export class LiveTable {
   readonly #out: NodeJS.WriteStream;
-  #drawnLines = 0;
+  /** What stands on the terminal now and may be drawn over. */
+  #drawn = "";
   #shown = new Map<string, string>();
 
   constructor(out: NodeJS.WriteStream) {
@@ -18,8 +19,15 @@ export class LiveTable {
 
   /** A line above the table. */
   say(line: string): void {
+    const table = this.#drawn;
     this.#erase();
     this.#out.write(`${line}\n`);
+    this.#write(table);
+  }
+
+  /** The table stays as it is; what is said from now on comes below it. */
+  leave(): void {
+    this.#drawn = "";
   }
 
   #draw(rows: readonly DemoRow[]): void {
@@ -29,15 +37,18 @@ export class LiveTable {
     });
     for (const { name, what, progress, where, done } of rows)
       table.push([`${done ? "✓" : "…"} ${name}`, what, progress, clipped(where, this.#out.columns - 60)]);
-    const text = table.toString();
     this.#erase();
-    this.#out.write(`${text}\n`);
-    this.#drawnLines = text.split("\n").length;
+    this.#write(table.toString());
+  }
+
+  #write(table: string): void {
+    this.#drawn = table;
+    if (table !== "") this.#out.write(`${table}\n`);
   }
 
   #erase(): void {
-    if (this.#drawnLines > 0) this.#out.write(`\u001b[${this.#drawnLines}A\u001b[0J`);
-    this.#drawnLines = 0;
+    if (this.#drawn !== "") this.#out.write(`\u001b[${this.#drawn.split("\n").length}A\u001b[0J`);
+    this.#drawn = "";
   }
 
   #print(rows: readonly DemoRow[]): void {

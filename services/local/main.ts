@@ -51,7 +51,9 @@ async function bringUp(
     () => table.say(`not all agents have registered yet; see ${options.data}/log`),
   );
   if (!options.empty) await showDemo(cluster, client, until);
-  if (!until.isCancelled) table.say(`ready ${client.url}`);
+  if (until.isCancelled) return;
+  table.leave();
+  table.say(`ready ${client.url}`);
 }
 
 async function registered(client: GatewayClient): Promise<number> {
