@@ -62,7 +62,7 @@ export class LocalCluster {
     }
   }
 
-  /** Starts every part. They find each other in whichever order they come up. */
+  /** Starts every part but the frameworks. They find each other in whichever order they come up. */
   async start(): Promise<void> {
     this.#tasksAsRoot = process.getuid?.() === 0 && !(await isOpenToAll(this.data.path));
     if (this.#tasksAsRoot)
@@ -79,9 +79,14 @@ export class LocalCluster {
     this.#supervisor.start(programs.masterProgram(common, keyFile));
     for (const share of await this.#shares())
       this.#supervisor.start(await this.#agent(common, share, keyFile));
+    this.#supervisor.start(programs.gatewayProgram(common, this.ports.gateway));
+  }
+
+  /** To be called when the agents are there: what was deployed before would else all go to the first one that comes. */
+  startFrameworks(): void {
+    const common = this.#common();
     this.#supervisor.start(programs.appsProgram(common));
     this.#supervisor.start(programs.jobsProgram(common));
-    this.#supervisor.start(programs.gatewayProgram(common, this.ports.gateway));
   }
 
   /**

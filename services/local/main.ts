@@ -45,10 +45,13 @@ async function bringUp(
   options: Options,
   until: Deadline,
 ): Promise<void> {
+  const late = () => table.say(`not all agents have registered yet; see ${options.data}/log`);
+  await eventually(async () => (await registeredAgents(client)) >= options.agents, until, late);
+  if (!until.isCancelled) cluster.startFrameworks();
   await eventually(
-    async () => (await registered(client)) >= options.agents,
+    () => areFrameworksThere(client),
     until,
-    () => table.say(`not all agents have registered yet; see ${options.data}/log`),
+    () => table.say("apps or jobs have not subscribed yet"),
   );
   if (!options.empty) await showDemo(cluster, client, until);
   if (until.isCancelled) return;
@@ -56,13 +59,16 @@ async function bringUp(
   table.say(`ready ${client.url}`);
 }
 
-async function registered(client: GatewayClient): Promise<number> {
-  const [agents = [], frameworks = []] = await Promise.all([
-    client.get<{ state: string }[]>("/cluster/agents"),
-    client.get<{ id: string; state: string }[]>("/cluster/frameworks"),
-  ]);
-  const own = frameworks.filter(({ id, state }) => (id === "apps" || id === "jobs") && state === "connected");
-  return own.length === 2 ? agents.filter(({ state }) => state === "registered").length : 0;
+async function registeredAgents(client: GatewayClient): Promise<number> {
+  const agents = (await client.get<{ state: string }[]>("/cluster/agents")) ?? [];
+  return agents.filter(({ state }) => state === "registered").length;
+}
+
+async function areFrameworksThere(client: GatewayClient): Promise<boolean> {
+  const frameworks = (await client.get<{ id: string; state: string }[]>("/cluster/frameworks")) ?? [];
+  return ["apps", "jobs"].every((own) =>
+    frameworks.some(({ id, state }) => id === own && state === "connected"),
+  );
 }
 
 async function showDemo(cluster: LocalCluster, client: GatewayClient, until: Deadline): Promise<void> {
