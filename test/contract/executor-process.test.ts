@@ -3,7 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findCgroups } from "#libs/adapters/process/cgroups.js";
+import { cgroupsV2, findCgroups } from "#libs/adapters/process/cgroups.js";
 import { startTime } from "#libs/adapters/process/proc.js";
 import type { ProcessExecutor } from "#libs/adapters/process/executor.js";
 import type { TaskRecord } from "#libs/adapters/process/records.js";
@@ -17,14 +17,25 @@ import { executorContract } from "./executor.js";
 const isRoot = process.getuid?.() === 0;
 const hasCgroups = typeof findCgroups("probe") !== "string";
 
-/** The same promises with control groups and without. */
+/** Also where the controllers are v1's: its groups, without limits, are the same. */
+const v2Mount = readFileSync("/proc/self/mountinfo", "utf8")
+  .split("\n")
+  .find((line) => line.includes(" - cgroup2 "))
+  ?.split(" ")[4];
+
+/** The same promises with control groups of either version and without. */
 for (const [name, cgroups] of [
   ["processes of this host", undefined],
+  ["processes of this host in control groups v2", (id: string) => cgroupsV2(v2Mount ?? "", id)],
   ["processes of this host without control groups", () => "switched off"],
 ] as const) {
   const host = new TestHost(cgroups && { cgroups });
   describe(name, function () {
     this.timeout(30_000);
+    before(function () {
+      // Not ours to make, where the agent has no rights to it.
+      if (name.includes("v2") && (v2Mount === undefined || !isRoot)) this.skip();
+    });
     before(() => host.start());
     after(() => host.end());
 

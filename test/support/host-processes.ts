@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hostExecutors } from "#libs/adapters/host-executors.js";
@@ -13,6 +13,8 @@ import { eventually } from "./eventually.js";
 export interface TestHostOptions {
   readonly policy?: Partial<UserPolicy>;
   readonly cgroups?: (name: string) => Cgroups | string;
+  /** Nobody but us may enter the work directory. */
+  readonly closed?: boolean;
 }
 
 /**
@@ -28,6 +30,7 @@ export class TestHost {
   private readonly agents: Executor[] = [];
 
   constructor(private readonly options: TestHostOptions = {}) {
+    if (!options.closed) chmodSync(this.workDir, 0o755);
     const ownUser = process.getuid?.() === 0 ? "nobody" : `${process.getuid?.()}`;
     this.users = new Users({ defaultUser: ownUser, allowRoot: false, ...options.policy });
     this.sandboxes = new HostSandboxes({ workDir: this.workDir, users: this.users });

@@ -10,6 +10,8 @@ import {
 } from "#libs/adapters/process/executor.js";
 import { taskExit } from "#libs/adapters/process/exit.js";
 import type { TaskEnd } from "#libs/adapters/process/records.js";
+import { closedAbove } from "#libs/adapters/process/permissions.js";
+import type { User } from "#libs/adapters/process/users.js";
 import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/ports/executor.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
 import { fail, ok, type Result } from "#protocol/result.js";
@@ -36,13 +38,17 @@ export class JvmExecutor extends HostExecutor {
     const [latest] = this.jdks;
     if (latest === undefined)
       return fail(`no JDK found: none in ${this.options.jdks.roots.join(", ")}, JAVA_HOME or PATH`);
-    const detected = await this.options.launcher.detect();
+    const detected = await this.detectLauncher();
     if (!detected.ok) return detected;
     const { warnings } = detected.value;
     return ok({ kind: this.kind, version: latest.version, jdks: [...this.jdks], warnings });
   }
 
-  protected command({ spec, ...order }: LaunchOrder, sandbox: string): Result<HostCommand, LaunchFailure> {
+  protected command(
+    { spec, ...order }: LaunchOrder,
+    sandbox: string,
+    user: User,
+  ): Result<HostCommand, LaunchFailure> {
     const { workload } = spec;
     if (workload.kind !== "jvm")
       return fail({
@@ -56,8 +62,8 @@ export class JvmExecutor extends HostExecutor {
     if (!there.ok) return there;
     const found = checkProgram(workload, sandbox);
     if (!found.ok) return found;
-    // Relative where it can be: a task's user may not be allowed into the directories above its sandbox.
-    const fromSandbox = (path: string) => (directory === sandbox ? path : resolve(sandbox, path));
+    const base = baseFor(sandbox, directory, user);
+    const fromSandbox = (path: string) => resolve(base, path);
     const argv = commandLine({ java: join(jdk.value.home, "bin", "java"), spec, workload, fromSandbox });
     if (!argv.ok) return fail({ reason: "launch-failed", message: argv.error });
     // Nothing of the agent's environment comes in, so no JAVA_TOOL_OPTIONS but the task's own.
@@ -79,6 +85,14 @@ export class JvmExecutor extends HostExecutor {
       message: `no JDK ${asked ?? ""} on this host; it has ${have}`,
     });
   }
+}
+
+/**
+ * A JVM makes every path absolute. Where its user may not enter a directory above the sandbox (a clone in root's home), the
+ * way through its own working directory is open to it all the same.
+ */
+function baseFor(sandbox: string, directory: string, user: User): string {
+  return directory === sandbox && closedAbove(sandbox, user) !== undefined ? "/proc/self/cwd" : sandbox;
 }
 
 /** What a JVM would say with exit code 1 and a stack trace is said before it starts, where it can be seen. */

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Observable, Subject } from "rxjs";
 import type { Executor, LaunchFailure, LaunchOrder, TaskExit } from "#libs/ports/executor.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
@@ -8,6 +8,7 @@ import { checkDirectory, defaultPath, findCommand } from "./commands.js";
 import { taskExit } from "./exit.js";
 import type { Launcher, LaunchPlan } from "./launcher.js";
 import { limitsOf } from "./limits.js";
+import { closedAbove } from "./permissions.js";
 import type { TaskEnd } from "./records.js";
 import type { User, Users } from "./users.js";
 
@@ -44,7 +45,30 @@ export abstract class HostExecutor implements Executor {
   abstract detect(): Promise<Result<ExecutorInfo, string>>;
 
   /** Looks at all that can be known before the start. */
-  protected abstract command(order: LaunchOrder, sandbox: string): Result<HostCommand, LaunchFailure>;
+  protected abstract command(
+    order: LaunchOrder,
+    sandbox: string,
+    user: User,
+  ): Result<HostCommand, LaunchFailure>;
+
+  /** What all of them can promise here. */
+  protected async detectLauncher(): ReturnType<Launcher["detect"]> {
+    const detected = await this.options.launcher.detect();
+    if (!detected.ok) return detected;
+    const { version, warnings } = detected.value;
+    return ok({ version, warnings: [...warnings, ...this.userWarnings()] });
+  }
+
+  private userWarnings(): string[] {
+    const user = this.options.users.resolve(undefined);
+    if (!user.ok) return [`tasks that name no user cannot run: ${user.error}`];
+    const closed = closedAbove(dirname(this.options.sandbox("any")), user.value);
+    return closed === undefined
+      ? []
+      : [
+          `user ${user.value.name} may not enter ${closed}: his tasks reach their sandbox as working directory only`,
+        ];
+  }
 
   protected exitOf(order: LaunchOrder, end: TaskEnd): TaskExit {
     return taskExit(order.spec, end);
@@ -105,7 +129,7 @@ export abstract class HostExecutor implements Executor {
     const user = this.options.users.resolve(spec.user);
     if (!user.ok) return fail({ reason: "not-allowed", message: user.error });
     const sandbox = this.options.sandbox(spec.id);
-    const command = this.command(order, sandbox);
+    const command = this.command(order, sandbox, user.value);
     if (!command.ok) return command;
     return ok({
       task: spec.id,
@@ -139,7 +163,7 @@ export class ProcessExecutor extends HostExecutor {
   readonly kind = "process";
 
   async detect(): Promise<Result<ExecutorInfo, string>> {
-    const detected = await this.options.launcher.detect();
+    const detected = await this.detectLauncher();
     return detected.ok ? ok({ kind: this.kind, ...detected.value }) : detected;
   }
 

@@ -43,5 +43,9 @@ function shimProgram(): string[] {
   const here = fileURLToPath(import.meta.url);
   if (here.endsWith(".js")) return [fileURLToPath(new URL("./shim.js", import.meta.url))];
   const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx"));
-  return ["--conditions=source", `--import=${loader.href}`, fileURLToPath(new URL("./shim.ts", import.meta.url))];
+  return [
+    "--conditions=source",
+    `--import=${loader.href}`,
+    fileURLToPath(new URL("./shim.ts", import.meta.url)),
+  ];
 }

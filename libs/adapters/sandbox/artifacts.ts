@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { open, realpath, stat } from "node:fs/promises";
-import { basename, dirname, sep } from "node:path";
+import { open, realpath } from "node:fs/promises";
+import { basename, sep } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { closedAbove, isAllowed } from "#libs/adapters/process/permissions.js";
 import type { User } from "#libs/adapters/process/users.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { Artifact } from "#protocol/task.js";
@@ -81,7 +82,7 @@ async function readLocal(
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   const seen = await file.stat();
   const fault = seen.isFile()
-    ? below(path, fileRoots) || (await mayRead(path, seen, user))
+    ? below(path, fileRoots) || (isAllowed("read", seen, user) && closedAbove(path, user) === undefined)
       ? undefined
       : `user ${user.name} may not read it`
     : "not a regular file";
@@ -108,27 +109,6 @@ async function readRemote(url: URL, signal: AbortSignal): Promise<Result<Readabl
 
 const below = (path: string, roots: readonly string[]): boolean =>
   roots.some((root) => path.startsWith(root.endsWith(sep) ? root : root + sep));
-
-interface Mode {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/** By the permission bits of the file and of all directories above it. */
-async function mayRead(path: string, file: Mode, user: User): Promise<boolean> {
-  if (user.uid === 0) return true;
-  if (!allows(file, user, 4)) return false;
-  for (let dir = dirname(path); ; dir = dirname(dir)) {
-    if (!allows(await stat(dir), user, 1)) return false;
-    if (dir === dirname(dir)) return true;
-  }
-}
-
-function allows({ mode, uid, gid }: Mode, user: User, bit: number): boolean {
-  const shift = uid === user.uid ? 6 : gid === user.gid ? 3 : 0;
-  return ((mode >> shift) & bit) !== 0;
-}
 
 /** Without what may be secret in it. */
 function shown(uri: string): string {
