@@ -166,7 +166,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       case "declineAnswered":
         return this.#declined(at, event.session, event.offers, event.answer);
       case "demandAnswered":
-        this.#demand.answered(at, event.answer.ok);
+        if (this.#session.isPresent(event.session)) this.#demand.answered(at, event.answer.ok);
         return this.#ifRefused(at, event.session, event.answer);
       case "agentsAnswered":
         this.#agents.leaderAnswered(at, event.asked, event.answer.ok ? event.answer.value : undefined);
@@ -272,7 +272,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
     offers: readonly string[],
     answer: Result<void, Refusal | NoAnswer>,
   ): void {
-    if (answer.ok || session !== this.#session.session) return;
+    if (answer.ok || !this.#session.isPresent(session)) return;
     if (typeof answer.error === "string") this.#offers.decline(offers, this.#filterMs);
     else this.#ifRefused(at, session, answer);
   }

@@ -131,6 +131,11 @@ export class LeaderSession {
     return this.#state.type === "open" && sessionText(this.#state.session) === session;
   }
 
+  /** Answers to what was asked in another one do not count. */
+  isPresent(session: Session): boolean {
+    return this.#state.type === "open" && isSame(this.#state.session, session);
+  }
+
   /** True when it is newer than what we have: not one that we opened ourselves. */
   isFencedBy(by: Session): boolean {
     return this.#state.type === "open" && isOlderSession(this.#state.session, by);

@@ -66,6 +66,21 @@ describe("framework: what the leader is told to offer", () => {
     only("suppress", play.pass(1));
   });
 
+  it("takes no answer from a session that is over: neither while there is none, nor for one of the next", () => {
+    const { play, session } = open([]);
+    const late = { type: "demandAnswered", session, answer: { ok: false, error: "unknown" } } as const;
+    play.told.needed = [need];
+    only("revive", play.on({ type: "woken" }));
+    const { attempt } = only("subscribe", play.on({ type: "leaderAnnounced", epoch: 8 }));
+    play.on(late);
+    assert.deepEqual(kinds(play.pass(1000)), []);
+    play.subscribed(attempt, [], 2);
+    play.told.needed = [need, big];
+    only("revive", play.on({ type: "woken" }));
+    play.on(late);
+    assert.deepEqual(kinds(play.pass(1000)), [], "one request at a time");
+  });
+
   it("tells after subscribing what has changed since it was sent", () => {
     const play = new Play();
     const { attempt } = only("subscribe", play.on({ type: "started" }));
