@@ -23,6 +23,8 @@ export class SimWorld {
   readonly wallAtStart = Date.UTC(2026, 0, 1);
   readonly #nodes = new Map<string, { readonly node: SimNode; readonly incarnation: number }>();
   #isServerUp = true;
+  /** Events in a row without any time between them. */
+  #standing = 0;
 
   constructor({ seed }: SimWorldOptions) {
     this.seed = String(seed);
@@ -104,7 +106,10 @@ export class SimWorld {
   }
 
   async #step(): Promise<void> {
+    const before = this.schedule.now;
     this.schedule.step();
+    this.#standing = this.schedule.now === before ? this.#standing + 1 : 0;
+    if (this.#standing > standingMost) throw new Error(this.#inVain("time to pass", 0, before));
     await settle();
   }
 
@@ -114,6 +119,9 @@ export class SimWorld {
     return `seed ${this.seed}: waited in vain for ${what}: ${why}\n  ${story}`;
   }
 }
+
+/** More events than this at one moment are no coincidence: somebody asks to be woken now, again and again. */
+const standingMost = 20_000;
 
 /** All promise callbacks that an event has set off, and those that they set off, run before the next event. */
 const settle = (): Promise<void> => new Promise((done) => void setImmediate(done));
