@@ -40,7 +40,7 @@ for (const [name, cgroups] of [
     after(() => host.end());
 
     executorContract(name, async () => ({
-      agent: async () => host.open()[0],
+      agent: async () => host.openUnheard()[0],
       // The shim sees the same when an agent's process is gone: the end of the connection.
       crash: (executor) => executor.close(),
       order(id, command, over) {

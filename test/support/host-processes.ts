@@ -44,8 +44,15 @@ export class TestHost {
     await keeping.close();
   }
 
-  /** The executors of a new agent. What the process executor tells is in `exits`. */
+  /** The executors of a new agent. What they tell is in `exits`. */
   open(env: Readonly<Record<string, string>> = {}, shimPatienceMs = 15_000) {
+    const made = this.openUnheard(env, shimPatienceMs);
+    for (const executor of made) executor.exits.subscribe((exit) => this.exits.push(exit));
+    return made;
+  }
+
+  /** The same, and nobody listens to them yet. */
+  openUnheard(env: Readonly<Record<string, string>> = {}, shimPatienceMs = 15_000) {
     const { workDir, users, options } = this;
     const { directory: sandbox } = this.sandboxes;
     const made = hostExecutors({
@@ -58,7 +65,6 @@ export class TestHost {
       ...(options.cgroups && { cgroups: options.cgroups }),
     });
     this.agents.push(...made);
-    for (const executor of made) executor.exits.subscribe((exit) => this.exits.push(exit));
     return made;
   }
 
