@@ -220,6 +220,27 @@ describe("offers of the master", () => {
       assert.deepEqual(next!.rescind.offers, [2]);
     });
 
+    it("twice for two reasons: the session is told once", () => {
+      const { stage } = offered();
+      const settled = Array.from({ length: 256 }, (_, index) => index + 2);
+      const first = stage.report("a", { settled });
+      const second = stage.report("a", { settled });
+      assert.deepEqual(
+        [first, second].map((effects) => only(effects, "tellFramework").length),
+        [1, 0],
+      );
+    });
+
+    it("are free again also when a later report overtook the answer", () => {
+      const { stage, session, offer } = offered();
+      stage.subscribe("g");
+      stage.wait(100);
+      const [rescind] = only(stage.decline("f", session, [offer]), "rescind");
+      stage.report("a", { sequence: 50 });
+      const effects = stage.answerRescind(rescind!, { sequence: 49 });
+      assert.deepEqual(brief(offersIn(effects, "g")), ["a cpus 4 mem 1000"]);
+    });
+
     it("void by a new generation: nothing is asked any more, the session is told", () => {
       const { stage, session, offer } = offered();
       stage.decline("f", session, [offer]);

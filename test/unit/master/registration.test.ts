@@ -161,6 +161,16 @@ describe("registration at the master", () => {
       );
     });
 
+    it("that is when the last awaited one times out, too", () => {
+      const roles = [{ name: "r", weight: 1, limit: amounts({ cpus: 7 }) }];
+      const stage = new Stage({ registry: { ...takenOver(), roles } });
+      const { session } = stage.subscribe("f", { needs: [need({ cpus: 0.5 })] });
+      const hear = { agents: ["a"], sessions: [["f", session]] as [string, typeof session][] };
+      stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 3 })] });
+      assert.deepEqual(offersIn(stage.wait(14_000, hear)), []);
+      assert.deepEqual(brief(offersIn(stage.wait(2_000, hear))), ["a cpus 1"]);
+    });
+
     it("an agent that does not come is unreachable after the agent time-out", () => {
       const stage = new Stage({ registry: takenOver() });
       stage.wait(16_000);

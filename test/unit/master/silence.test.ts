@@ -106,6 +106,19 @@ describe("silent agents (R7)", () => {
     });
   });
 
+  it("are not back by the late answer to an earlier rescind: what was voided since may still be honoured", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    const { session, effects } = stage.subscribe("f");
+    const [rescind] = only(stage.decline("f", session, offersIn(effects)), "rescind");
+    stage.wait(16_500);
+    const [sweep] = only(stage.answerRescind(rescind!), "rescind");
+    assert.deepEqual(states(stage), { a: "unreachable" });
+    assert.deepEqual(sweep!.rescind, { epoch: 3, generation: 1, offers: [], floor: 2 });
+    stage.answerRescind(sweep!);
+    assert.deepEqual(states(stage), { a: "registered" });
+  });
+
   it("that register again are back at once", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 });

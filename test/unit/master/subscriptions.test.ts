@@ -152,6 +152,18 @@ describe("subscriptions at the master", () => {
     assert.deepEqual(brief(offersIn(stage.revive("f", session, [need({ cpus: 1 }, 4)]))), ["e cpus 1"]);
   });
 
+  it("that are counted and decline look elsewhere at once", () => {
+    const stage = new Stage();
+    for (const id of ["a", "b", "c", "d", "e"]) stage.register(id, { cpus: 1 });
+    const { session, effects } = stage.subscribe("f", { needs: [need({ cpus: 1 }, 1)] });
+    const offers = offersIn(effects);
+    assert.equal(offers.length, 3, "one, and two more to choose from");
+    stage.wait(10);
+    const rescinds = only(stage.decline("f", session, offers), "rescind");
+    const after = [...rescinds.flatMap((rescind) => stage.answerRescind(rescind)), ...stage.wait(10)];
+    assert.deepEqual(brief(offersIn(after)).toSorted(), ["d cpus 1", "e cpus 1"]);
+  });
+
   it("silent for 15 s are disconnected: offers rescinded, tasks kept; the same session may come back", () => {
     const stage = new Stage({ settings: { agentTimeoutMs: 1e9 } });
     stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
