@@ -59,6 +59,8 @@ export class Users {
   }
 
   private find(name: string): User | undefined {
+    // Names that are not there are kept too: asking the name services takes long.
+    if (this.known.size > 1000) this.known.clear();
     if (!this.known.has(name)) this.known.set(name, lookUp(name));
     return this.known.get(name);
   }
