@@ -169,7 +169,8 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
         if (this.#session.isPresent(event.session)) this.#demand.answered(at, event.answer.ok);
         return this.#ifRefused(at, event.session, event.answer);
       case "agentsAnswered":
-        this.#agents.leaderAnswered(at, event.asked, event.answer.ok ? event.answer.value : undefined);
+        if (this.#session.isPresent(event.session))
+          this.#agents.leaderAnswered(at, event.asked, event.answer.ok ? event.answer.value : undefined);
         return this.#ifRefused(at, event.session, event.answer);
       case "launchStored":
         return this.#launches.stored(at, event.launch, this.#session.session);

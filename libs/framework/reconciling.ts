@@ -174,8 +174,9 @@ export class Reconciling {
     for (const agent of asked) if (!named.has(agent)) this.#stand(at, { agent, state: "unreachable" });
   }
 
-  /** Asks the leader about those that are in doubt, not too often. */
+  /** Asks the agents whose turn it is, and the leader about those that are in doubt, not too often. */
   act(at: Instant): void {
+    this.#askNext();
     if (this.#session === undefined || this.#doubted.size === 0 || at.mono < this.#leaderDueAt()) return;
     this.#leaderAskedAt = at.mono;
     this.#isAskingLeader = true;

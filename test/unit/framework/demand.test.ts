@@ -13,7 +13,7 @@ describe("framework: what the leader is told to offer", () => {
     return {
       play,
       /** The effects of new needs; the leader answers at once. */
-      wants(wanted: readonly Need[]) {
+      wants: (wanted: readonly Need[]) => {
         play.told.needed = wanted;
         const effects = play.on({ type: "woken" });
         if (effects.length > 0)

@@ -154,4 +154,33 @@ describe("framework: no launch before reconciling (F1)", () => {
     play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value: [] } });
     assert.deepEqual(play.machine.waiting(), []);
   });
+
+  it("asks 64 agents at a time, and the next ones also when those asked turn out to be unreachable", () => {
+    const play = new Play();
+    const agents = Array.from({ length: 100 }, (_, index) => registered(`a${index}`));
+    const first = all("reconcile", play.open(agents));
+    assert.equal(first.length, 64);
+    const next = first.flatMap(({ agent }) =>
+      all("reconcile", play.said({ type: "agent-changed", agent: { agent, state: "unreachable" } })),
+    );
+    assert.equal(next.length, 36);
+    for (const { agent, round } of next) play.reconciled(agent, [], round);
+    assert.deepEqual(play.machine.waiting(), []);
+  });
+
+  it("does not take what a former leader said about agents for the present one's word", () => {
+    const play = new Play();
+    play.open([registered("a")]);
+    const effects = play.on({
+      type: "reconcileAnswered",
+      agent: "a",
+      round: 1,
+      answer: { ok: false, error: "absent" },
+    });
+    const { session, agents } = only("askAgents", effects);
+    const { attempt } = only("subscribe", play.on({ type: "leaderAnnounced", epoch: 8 }));
+    play.subscribed(attempt, [registered("a")], 2);
+    play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value: [] } });
+    assert.equal(play.machine.waiting().length, 1);
+  });
 });
