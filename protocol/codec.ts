@@ -8,7 +8,7 @@ export interface DecodeError {
   readonly faults: readonly Fault[];
 }
 
-/** Checks a value or bytes against one schema. `Codec`s are made once, at module load: compiling a schema costs about a millisecond. */
+/** Checks a value or bytes against one schema. */
 export interface Codec<T> {
   readonly schema: TSchema;
   encode(message: T): Uint8Array;
@@ -21,7 +21,16 @@ export interface Codec<T> {
 const utf8 = new TextDecoder();
 const bytesOf = new TextEncoder();
 
+/** Compiling takes about a millisecond, and what serves a term asks for its codecs anew. */
+const made = new WeakMap<TSchema, Codec<unknown>>();
+
 export function codec<S extends TSchema>(schema: S): Codec<Static<S>> {
+  const known = made.get(schema) ?? compile(schema);
+  made.set(schema, known);
+  return known as Codec<Static<S>>;
+}
+
+function compile<S extends TSchema>(schema: S): Codec<Static<S>> {
   const compiled = Compile(schema);
   const check = (value: unknown): Result<Static<S>, DecodeError> =>
     compiled.Check(value) ? ok(value) : fail({ faults: faultsOf(compiled.Errors(value), value) });

@@ -12,7 +12,9 @@ async function deployed(cluster: SimCluster, instances: number): Promise<void> {
   await cluster.settled(web);
 }
 
-describe("simulation: agents", () => {
+describe("simulation: agents", function () {
+  this.timeout(60_000);
+
   it("that lose their power are replaced after replaceAfterSeconds, and come back empty", async () => {
     await scenario({ seed: "power" }, async (cluster) => {
       await deployed(cluster, 6);

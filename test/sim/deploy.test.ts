@@ -3,7 +3,9 @@ import { scenario } from "./scenario.js";
 
 const web = "/demo/web";
 
-describe("simulation: an app", () => {
+describe("simulation: an app", function () {
+  this.timeout(60_000);
+
   it("of six instances runs on three agents, two on each", async () => {
     await scenario({ seed: "deploy" }, async (cluster) => {
       await cluster.deploy({ id: web, instances: 6 });

@@ -16,7 +16,9 @@ const ended = (cluster: SimCluster, run: string, limitMs?: number): Promise<Run>
 
 const codes = ({ attempts }: Run) => attempts.map(({ exitCode }) => exitCode);
 
-describe("simulation: jobs", () => {
+describe("simulation: jobs", function () {
+  this.timeout(60_000);
+
   it("that succeed give their result once", async () => {
     await scenario({ seed: "job" }, async (cluster) => {
       const id = await cluster.submit(job, { cmd: "sleep 2; exit 0" });

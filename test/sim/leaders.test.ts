@@ -9,7 +9,9 @@ const leaseMs = 5000;
 
 const leader = (cluster: SimCluster) => cluster.ask(masterApi.leader, {});
 
-describe("simulation: leaders", () => {
+describe("simulation: leaders", function () {
+  this.timeout(60_000);
+
   it("a standby master takes over within the lease and a second, and offers go on", async () => {
     await scenario({ seed: "takeover", copies: { master: 2 } }, async (cluster) => {
       await cluster.deploy({ id: web, instances: 3 });

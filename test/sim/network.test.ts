@@ -8,7 +8,9 @@ const box = "/demo/box";
 /** Far worse than any real one: connections stand, and lose. */
 const lossy: Partial<LinkOptions> = { latencyMs: [1, 50], lossRate: 0.05, doubleRate: 0.05 };
 
-describe("simulation: a bad network", () => {
+describe("simulation: a bad network", function () {
+  this.timeout(60_000);
+
   for (const seed of seeds(8))
     it(`deploys, scales and deletes converge, seed ${seed}`, async () => {
       await scenario({ seed, link: lossy, copies: { master: 2 } }, async (cluster) => {

@@ -28,7 +28,9 @@ async function play(seed: number | string): Promise<string> {
   return cluster.world.trace.hash;
 }
 
-describe("simulation: seeds", () => {
+describe("simulation: seeds", function () {
+  this.timeout(60_000);
+
   const all = seeds(20);
   for (const seed of all)
     it(`whatever goes wrong ends well, seed ${seed}`, async () => void (await play(seed)));
