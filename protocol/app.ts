@@ -152,6 +152,13 @@ export const AppDefinition = Type.Object(
       default: 30,
       description: "a task on an unreachable agent is replaced after so long",
     }),
+    stopWhenCutOffSeconds: Type.Optional(
+      Type.Number({
+        minimum: 1,
+        description:
+          "for what must never run twice: a task ends when its agent could not reach the cluster for so long; less than `replaceAfterSeconds`",
+      }),
+    ),
   },
   { ...strict, $id: "AppDefinition" },
 );
@@ -192,9 +199,7 @@ export const AppView = Type.Object(
   {
     app: App,
     tasks: Type.Array(AppTask),
-    tasksLeftOut: Type.Optional(
-      Type.Integer({ minimum: 1, description: "so many are not shown here" }),
-    ),
+    tasksLeftOut: Type.Optional(Type.Integer({ minimum: 1, description: "so many are not shown here" })),
     staged: Type.Integer(),
     running: Type.Integer(),
     healthy: Type.Integer(),

@@ -23,6 +23,7 @@ export function taskSpec(app: App, shape: Shape, { taskId, left, attributes }: T
   const resources: Resources = { scalars: shape.scalars, ports };
   const limits = limitsOf(definition);
   const grace = definition.taskKillGracePeriodSeconds;
+  const cutOff = definition.stopWhenCutOffSeconds;
   const healthCheck = healthCheckOf(definition);
   return {
     id: taskId,
@@ -38,6 +39,7 @@ export function taskSpec(app: App, shape: Shape, { taskId, left, attributes }: T
     ...(definition.fetch.length > 0 && { artifacts: definition.fetch }),
     ...(healthCheck !== undefined && { healthCheck }),
     ...(grace !== undefined && { killGraceMs: Math.round(grace * 1000) }),
+    ...(cutOff !== undefined && { stopWhenCutOffMs: Math.round(cutOff * 1000) }),
   };
 }
 

@@ -21,6 +21,7 @@ export function definitionFaults(definition: AppDefinition): Fault[] {
     ...healthCheckFaults(definition),
     ...definition.constraints.flatMap((each, index) => constraintFaults(each, `/constraints/${index}`)),
     ...limitFaults(definition),
+    ...cutOffFaults(definition),
     ...nameFaults(definition),
     ...sizeFaults(definition),
   ];
@@ -182,6 +183,23 @@ function limitFaults({ cpus, mem, resourceLimits, container, gpus }: AppDefiniti
       expected: "0: a container is given none of the host's GPUs",
       found: String(gpus),
     });
+  return faults;
+}
+
+/** Two never run at once only if the first has ended before the second is launched, and if somebody sees to that. */
+function cutOffFaults({
+  stopWhenCutOffSeconds: cutOff,
+  replaceAfterSeconds,
+  container,
+}: AppDefinition): Fault[] {
+  if (cutOff === undefined) return [];
+  const faults: Fault[] = [];
+  const fault = (expected: string, found: string) =>
+    faults.push({ path: "/stopWhenCutOffSeconds", expected, found });
+  if (cutOff >= replaceAfterSeconds)
+    fault(`less than \`replaceAfterSeconds\`, ${replaceAfterSeconds}`, String(cutOff));
+  if (container !== undefined)
+    fault(`${given}: a container goes on while no agent is there to end it`, "a container");
   return faults;
 }
 

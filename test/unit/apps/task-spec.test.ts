@@ -42,12 +42,14 @@ describe("the task of an app", () => {
       mem: 64,
       resourceLimits: { cpus: 1.5 },
       taskKillGracePeriodSeconds: 2.5,
+      stopWhenCutOffSeconds: 10,
       user: "web",
     });
     assert.deepEqual(spec.workload, { kind: "process", command: "serve $PORT0" });
     assert.deepEqual(spec.resources, { scalars: { cpus: 500, mem: 64_000 }, ports: [[31000, 31000]] });
     assert.deepEqual(spec.limits, { cpus: 1500 });
     assert.equal(spec.killGraceMs, 2500);
+    assert.equal(spec.stopWhenCutOffMs, 10_000);
     assert.equal(spec.user, "web");
   });
 

@@ -27,6 +27,14 @@ describe("what a schema cannot say of an app", () => {
     assert.deepEqual(pathsOf({ jvm: { jar: "a", mainClass: "A" } }), ["/jvm", "/jvm/classPath"]);
   });
 
+  it("what must never run twice has ended before it is replaced", () => {
+    assert.deepEqual(pathsOf({ stopWhenCutOffSeconds: 20, replaceAfterSeconds: 30 }), []);
+    assert.deepEqual(pathsOf({ stopWhenCutOffSeconds: 30, replaceAfterSeconds: 30 }), [
+      "/stopWhenCutOffSeconds",
+    ]);
+    assert.deepEqual(pathsOf({ stopWhenCutOffSeconds: 20, container: docker }), ["/stopWhenCutOffSeconds"]);
+  });
+
   it("networks and ports agree", () => {
     const bridge = { networks: [{ mode: "container/bridge" }] };
     assert.deepEqual(pathsOf(bridge), ["/networks/0/mode"]);
