@@ -113,7 +113,7 @@ describe("bad input at the HTTP door", function () {
 
   it("a missing image, JAR and command fail with the reason in words, and back off", async () => {
     const cases = [
-      { id: "/door/image", container: { docker: { image: "emporion/not-there:1" } } },
+      { id: "/door/image", container: { docker: { image: "127.0.0.1:1/not-there:1" } } },
       { id: "/door/jar", jvm: { jar: "not-there.jar" } },
       { id: "/door/command", args: ["/not/there"] },
     ];
