@@ -32,7 +32,7 @@ export type FrameworkEffect =
       readonly message: Reconcile;
     }
   | { readonly type: "removeLaunch"; readonly launch: string }
-  /** Answers a word of the leader: taken, or that its session is not ours. */
+  /** Answers a word of the leader, if it is taken; a word to a session that is not ours stays unanswered. */
   | { readonly type: "answerLeader"; readonly ticket: number; readonly taken: boolean }
   | { readonly type: "acknowledge"; readonly deliveries: readonly number[] }
   /** Somebody else has this framework's id, or ids of ours were heard that are newer than this term. */

@@ -113,7 +113,8 @@ export function performFramework(effect: FrameworkEffect, emit: Emit, context: P
       );
     }
     case "answerLeader":
-      tickets.get(effect.ticket)?.respond(effect.taken ? taken : notTaken);
+      // What is not taken stays unanswered: the leader rescinds it.
+      if (effect.taken) tickets.get(effect.ticket)?.respond(taken);
       tickets.delete(effect.ticket);
       return;
     case "acknowledge":
@@ -132,11 +133,6 @@ export function performFramework(effect: FrameworkEffect, emit: Emit, context: P
 }
 
 const taken = codecs.acknowledged.encode({ ok: true });
-const notTaken = codecs.acknowledged.encode({
-  ok: false,
-  error: refusal("stale", "this session is not the framework's present one"),
-});
-
 type Failure = NoAnswer | "too-large";
 
 function tell(
