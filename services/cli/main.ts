@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import * as app from "./app-commands.js";
 import { Client } from "./client.js";
 import * as cluster from "./cluster-commands.js";
@@ -95,10 +95,15 @@ program
     await log.events(client, output, options);
   });
 
+function seconds(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError("Expected a number of seconds.");
+  return Number(text);
+}
+
 const waits = (command: Command): Command =>
   command
     .option("--no-wait", "do not wait until it is done")
-    .option("--timeout <seconds>", "how long to wait", Number, 300);
+    .option("--timeout <seconds>", "how long to wait", seconds, 300);
 
 const apps = program.command("app").description("long-running services");
 waits(
