@@ -16,7 +16,7 @@ export interface Gathered {
 /** Agents answer for tasks, so whoever wants to see tasks asks the agents: nobody keeps a second book. */
 export interface AgentTasks {
   gather(expected: readonly string[]): Promise<Gathered>;
-  /** Asks all agents; the one that has it answers, the others are silent. */
+  /** Asks all agents; the one that has it answers, the others are silent. Nobody is asked for what can be no task's id. */
   find(task: string): Promise<TaskStatus | undefined>;
 }
 
@@ -60,6 +60,7 @@ export function agentTasks(bus: Bus, subjects: Subjects): AgentTasks {
       };
     },
     async find(task) {
+      if (!query.check({ task }).ok) return undefined;
       const [found] = await ask({ task }, 1);
       return found?.tasks[0];
     },

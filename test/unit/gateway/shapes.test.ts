@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Refused } from "#services/gateway/answer.js";
+import { withoutSecrets } from "#services/gateway/cluster-routes.js";
 import { appIdOf, marathonState, onlyScales } from "#services/gateway/marathon.js";
 import { metronomeTime } from "#services/gateway/metronome.js";
 import { exposureFault } from "#services/gateway/settings.js";
@@ -33,6 +34,27 @@ describe("the gateway's shapes", () => {
 
   it("times are Metronome's: no colon in the zone", () => {
     assert.equal(metronomeTime(0), "1970-01-01T00:00:00.000+0000");
+  });
+
+  it("tasks are shown without what may be secret", () => {
+    const uri = "https://joe:pa@ss@files.example/a@b.jar?signature=abc";
+    const spec = {
+      id: "t-1",
+      name: "web",
+      workload: { kind: "process" as const, command: "true" },
+      resources: { scalars: {}, ports: [] },
+      env: { PASSWORD: "hunter2" },
+      artifacts: [{ uri }, { uri: "file:///opt/a@b.jar" }],
+      data: "mine",
+    };
+    const latest = { task: "t-1", number: 1, state: "running" as const, at: 0 };
+    const status = { agent: "a", framework: "f", role: "r", host: "h", spec, latest };
+    const { data: _, ...shown } = spec;
+    assert.deepEqual(withoutSecrets(status).spec, {
+      ...shown,
+      env: { PASSWORD: "…" },
+      artifacts: [{ uri: "https://files.example/a@b.jar?…" }, { uri: "file:///opt/a@b.jar" }],
+    });
   });
 
   it("ranges of bytes", () => {
