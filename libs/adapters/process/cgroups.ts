@@ -18,8 +18,10 @@ export type Setting = readonly [file: string, value: string];
 
 export interface PreparedGroup {
   readonly group: TaskGroup;
-  /** To be written once the shim has left the group again, or a tight limit would hit the shim. */
+  /** To be written before the task starts. */
   readonly settings: readonly Setting[];
+  /** To be written once the shim has left the group again, or a tight limit would hit the shim. */
+  readonly limits: readonly Setting[];
 }
 
 /** The control groups of an agent's tasks: `emporion/<agent>/task-<id>` in each hierarchy. */
@@ -84,10 +86,10 @@ export function cgroupsV1(mounts: ReadonlyMap<Controller, string>, name: string)
       const dirs = new Map(
         [...parents].map(([controller, parent]) => [controller, join(parent, `task-${task}`)]),
       );
-      const settings: Setting[] = [];
+      const settings: Record<Controller, Setting[]> = { memory: [], cpu: [], pids: [] };
       const set = (controller: Controller, file: string, value: string) => {
         const dir = dirs.get(controller);
-        if (dir !== undefined) settings.push([join(dir, file), value]);
+        if (dir !== undefined) settings[controller].push([join(dir, file), value]);
       };
       for (const dir of dirs.values()) mkdirSync(dir, { recursive: true });
       if (limits.memMax !== undefined) {
@@ -108,7 +110,8 @@ export function cgroupsV1(mounts: ReadonlyMap<Controller, string>, name: string)
           ...(pids !== undefined && { pidsMax: join(pids, "pids.max") }),
           ...(memory !== undefined && { oomCounts: join(memory, "memory.oom_control") }),
         },
-        settings,
+        settings: [...settings.cpu, ...settings.pids],
+        limits: settings.memory,
       };
     },
   };
@@ -130,9 +133,9 @@ export function cgroupsV2(mount: string, name: string): Cgroups {
     prepare(task, limits) {
       const dir = join(parent, `task-${task}`);
       mkdirSync(dir, { recursive: true });
-      const settings: Setting[] = [];
+      const settings: Record<Controller, Setting[]> = { memory: [], cpu: [], pids: [] };
       const set = (controller: Controller, file: string, value: string) => {
-        if (enabled.has(controller)) settings.push([join(dir, file), value]);
+        if (enabled.has(controller)) settings[controller].push([join(dir, file), value]);
       };
       if (limits.memMax !== undefined) {
         set("memory", "memory.max", `${limits.memMax}`);
@@ -150,7 +153,8 @@ export function cgroupsV2(mount: string, name: string): Cgroups {
           ...(enabled.has("pids") && { pidsMax: join(dir, "pids.max") }),
           ...(enabled.has("memory") && { oomCounts: join(dir, "memory.events") }),
         },
-        settings,
+        settings: [...settings.cpu, ...settings.pids],
+        limits: settings.memory,
       };
     },
   };

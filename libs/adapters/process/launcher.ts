@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, realpathSync } from "node:fs";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LaunchFailure } from "#libs/ports/executor.js";
 import { fail, ok, type Result } from "#protocol/result.js";
@@ -144,7 +144,14 @@ export class Launcher {
     if (!opened.ok) return launchFailed(opened.error);
     const cgroups = (this.cgroups ??= this.findCgroups());
     const prepared = typeof cgroups === "string" ? undefined : cgroups.prepare(task, limits);
-    this.link.say({ type: "start", task, program, ...(prepared && { prepared }), ...(cutOff && { cutOff }) });
+    for (const [file, value] of prepared?.settings ?? []) writeFileSync(file, value);
+    this.link.say({
+      type: "start",
+      task,
+      program,
+      ...(prepared && { group: prepared.group, limits: prepared.limits }),
+      ...(cutOff && { cutOff }),
+    });
     const outcome = await this.starts.ask(task);
     if (!outcome.ok && prepared !== undefined) {
       await emptyGroup(prepared.group);

@@ -1,4 +1,5 @@
-import type { PreparedGroup } from "./cgroups.js";
+import type { Setting } from "./cgroups.js";
+import type { TaskGroup } from "./group.js";
 import type { TaskRecord } from "./records.js";
 
 /** What agent and shim say to each other: one JSON text a line. */
@@ -30,7 +31,8 @@ export type ToShim =
       readonly type: "start";
       readonly task: string;
       readonly program: Program;
-      readonly prepared?: PreparedGroup;
+      readonly group?: TaskGroup;
+      readonly limits?: readonly Setting[];
       readonly cutOff?: CutOff;
     }
   | { readonly type: "kill"; readonly task: string; readonly force: boolean }

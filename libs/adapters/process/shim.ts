@@ -24,7 +24,7 @@ import { isAlive, Orphans } from "./orphans.js";
 import { bootId, startTime } from "./proc.js";
 import { Records, type TaskEnd, type TaskRecord } from "./records.js";
 import { type CutOff, type FromShim, lines, shimVersion, speaker, type ToShim } from "./shim-words.js";
-import { type Home, spawnInside } from "./spawn.js";
+import { HomeDoors, spawnInside } from "./spawn.js";
 
 interface Running {
   readonly record: TaskRecord;
@@ -39,7 +39,6 @@ const [socketFile, recordsFile, entry, ...dirs] = process.argv.slice(2) as [
   Entry,
   ...string[],
 ];
-const home: Home = { dirs, entry };
 const boot = bootId();
 const running = new Map<string, Running>();
 const connections: Socket[] = [];
@@ -53,7 +52,8 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGPIPE"] as co
   process.on(signal, () => {});
 process.umask(0o022);
 // The whole of it; later only the thread that spawns moves, where that can be.
-enter(home.dirs, "cgroup.procs");
+enter(dirs, "cgroup.procs");
+const home = new HomeDoors({ dirs, entry });
 
 const records = new Records(recordsFile);
 const orphans = new Orphans((record, end) => tell({ ...record, end }));
@@ -108,8 +108,7 @@ function obey(order: ToShim): void {
   }
 }
 
-function start({ task, program, prepared, cutOff }: Extract<ToShim, { type: "start" }>): void {
-  const group = prepared?.group;
+function start({ task, program, group, limits, cutOff }: Extract<ToShim, { type: "start" }>): void {
   const refused = (cause: unknown) => {
     const { code = "", message } = cause as NodeJS.ErrnoException;
     say({ type: "refused", task, code, message });
@@ -124,7 +123,7 @@ function start({ task, program, prepared, cutOff }: Extract<ToShim, { type: "sta
   if (pid === undefined) return void child.once("error", refused);
   const record: TaskRecord = { task, pid, startTime: startTime(pid), bootId: boot, ...(group && { group }) };
   try {
-    for (const [file, value] of prepared?.settings ?? []) writeFileSync(file, value);
+    for (const [file, value] of limits ?? []) writeFileSync(file, value);
     records.put(record);
   } catch (cause) {
     // It has begun, but not for anybody: as if it had never.
@@ -146,7 +145,7 @@ async function ended(entry: Running, exitCode: number | null, signal: string | n
   const end: TaskEnd = {
     ...(exitCode !== null && { exitCode }),
     ...(signal !== null && { signal }),
-    oomKills: record.group === undefined ? 0 : oomKills(record.group),
+    oomKills: record.group === undefined || exitCode === 0 ? 0 : oomKills(record.group),
     ...(cutOff && { cause: "cut-off" }),
   };
   if (record.group !== undefined) removeGroup(record.group);
@@ -252,7 +251,7 @@ function forget(task: string): void {
 function endIfIdle(): void {
   if (awaitsAgent || connections.length > 0 || running.size > 0 || orphans.size > 0) return;
   rmSync(socketFile, { force: true });
-  for (const dir of home.dirs) leave(dir);
+  for (const dir of dirs) leave(dir);
   process.exit(0);
 }
 

@@ -11,10 +11,12 @@ describe("control groups", () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   /** The settings of a task, by the end of their path. */
-  const settings = (cgroups: Cgroups, limits: Limits) =>
-    Object.fromEntries(
-      cgroups.prepare("one", limits).settings.map(([file, value]) => [file.slice(root.length + 1), value]),
+  const settings = (cgroups: Cgroups, asked: Limits) => {
+    const { settings: before, limits } = cgroups.prepare("one", asked);
+    return Object.fromEntries(
+      [...before, ...limits].map(([file, value]) => [file.slice(root.length + 1), value]),
     );
+  };
 
   const mounts = (...lines: string[]) =>
     lines
@@ -70,7 +72,8 @@ describe("control groups", () => {
         "no cgroup controller memory: memory limits are not enforced",
         "no cgroup controller pids: the number of processes is not limited",
       ]);
-      const { group, settings: set } = cgroups.prepare("one", { cpus: 1, memMax: 5 });
+      const { group, settings: set, limits } = cgroups.prepare("one", { cpus: 1, memMax: 5 });
+      assert.deepEqual(limits, []);
       assert.deepEqual(set, [[join(root, "cpu/emporion/agent-a/task-one/cpu.shares"), "1024"]]);
       assert.deepEqual([group.dirs.length, group.oomCounts, group.pidsMax], [1, undefined, undefined]);
     });
