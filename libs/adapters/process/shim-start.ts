@@ -8,7 +8,7 @@ import type { Home } from "./spawn.js";
 export const socketName = "shim.sock";
 export const logName = "shim.log";
 
-/** It has little to remember; a small young generation keeps it at some 40 MB. */
+/** It has little to remember; a small young generation keeps it at some 45 MB. */
 const nodeFlags = ["--max-semi-space-size=1", "--max-old-space-size=64"];
 
 export interface StartedShim {
