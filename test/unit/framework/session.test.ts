@@ -183,4 +183,21 @@ describe("framework: no launch before reconciling (F1)", () => {
     play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value: [] } });
     assert.equal(play.machine.waiting().length, 1);
   });
+
+  it("does not take an agent's answer to the former session for one to the present session", () => {
+    const play = new Play();
+    play.open();
+    const { task } = play.launched();
+    play.told.news();
+    const { attempt } = only("subscribe", play.on({ type: "leaderAnnounced", epoch: 8 }));
+    const first = only("reconcile", play.subscribed(attempt, [], 2));
+    const again = only("subscribe", play.on({ type: "leaderAnnounced", epoch: 9 }));
+    play.reconciled("a", [], first.round);
+    assert.deepEqual(play.told.news(), []);
+    play.subscribed(again.attempt, [], 3);
+    play.reconciled("a", [], first.round);
+    assert.deepEqual(play.told.news(), []);
+    play.reconciled("a", [], first.round + 1);
+    assert.deepEqual(play.told.news(), [`${task} lost`]);
+  });
 });
