@@ -33,14 +33,15 @@ export function misfit(need: Need, place: Place): Misfit | undefined {
 export const fits = (need: Need, place: Place): boolean =>
   resourcesFit(need, place.resources) && hostFits(need, place);
 
+/** Whether the agent has the executor and the JDK. */
+export const executorFits = (need: Need, place: Place): boolean =>
+  need.executor === undefined || executorMisfit(need, place) === undefined;
+
 /** The part of the answer that stays the same while the agent is not configured anew: executor, JDK, constraints. */
-export function hostFits(need: Need, place: Place): boolean {
-  for (const constraint of need.constraints) {
-    const found = seenAttribute(place, constraint.attribute);
-    if (!constraintHolds(constraint, found)) return false;
-  }
-  return need.executor === undefined || executorMisfit(need, place) === undefined;
-}
+export const hostFits = (need: Need, place: Place): boolean =>
+  need.constraints.every((constraint) =>
+    constraintHolds(constraint, seenAttribute(place, constraint.attribute)),
+  ) && executorFits(need, place);
 
 function executorMisfit({ executor, jdk }: Need, place: Place): Misfit | undefined {
   if (executor === undefined) return undefined;

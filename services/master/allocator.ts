@@ -86,7 +86,7 @@ const stepsPerShare = 32;
 class Pass {
   readonly #market: Market;
   /** By the agent's place in `open`, as far as somebody has looked. */
-  readonly #stalls: (Stall | undefined)[];
+  readonly #stalls = new Map<number, Stall>();
   readonly #everywhere = new Map<string, Ring>();
   readonly #fresh = new Map<string, Ring>();
   readonly #grants: GrowingGrant[] = [];
@@ -95,7 +95,6 @@ class Pass {
 
   constructor(market: Market) {
     this.#market = market;
-    this.#stalls = Array.from({ length: market.open.length });
     this.#allFloor = new Floor(market.open);
     this.#freshFloor = new Floor(market.fresh);
   }
@@ -198,13 +197,14 @@ class Pass {
     return ring;
   }
 
-  readonly #stallOf = (place: Supply): Stall =>
-    (this.#stalls[place.openAt] ??= {
-      place,
-      left: place.resources,
-      lastPort: place.lastPort,
-      grants: nobody,
-    });
+  readonly #stallOf = (place: Supply): Stall => {
+    let stall = this.#stalls.get(place.openAt);
+    if (stall === undefined) {
+      stall = { place, left: place.resources, lastPort: place.lastPort, grants: nobody };
+      this.#stalls.set(place.openAt, stall);
+    }
+    return stall;
+  };
 }
 
 /** Until somebody is granted something there. */

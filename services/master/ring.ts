@@ -1,6 +1,7 @@
 import type { Need } from "#protocol/framework.js";
 import type { Resources } from "#protocol/resources.js";
-import { hostFits, resourcesFit } from "#libs/core/fits.js";
+import { constraintHolds, seenAttribute } from "#libs/core/constraint.js";
+import { executorFits, resourcesFit } from "#libs/core/fits.js";
 import type { GrowingGrant, Supply } from "./allocator.js";
 import { hasSize, worthOffering } from "./pieces.js";
 
@@ -106,8 +107,15 @@ export class Ring {
   #isSuited(need: Need, place: Supply, index: number): boolean {
     const suits = this.#suits;
     if (suits === undefined) return true;
-    if (suits[index] === unknown) suits[index] = hostFits(need, place) ? suited : unsuited;
+    if (suits[index] === unknown) suits[index] = this.#hostFits(need, place, index) ? suited : unsuited;
     return suits[index] === suited;
+  }
+
+  /** As `hostFits` of libs/core, with the attributes from columns that all rings share. */
+  #hostFits(need: Need, place: Supply, index: number): boolean {
+    for (const constraint of need.constraints)
+      if (!constraintHolds(constraint, this.#floor.attribute(constraint.attribute, index))) return false;
+    return executorFits(need, place);
   }
 }
 
@@ -115,6 +123,8 @@ export class Ring {
 export class Floor {
   readonly places: readonly Supply[];
   readonly #suits = new Map<string, Uint8Array>();
+  /** null: looked for, and not there. */
+  readonly #attributes = new Map<string, (string | null | undefined)[]>();
   readonly #columns = new Map<string, Float64Array>();
 
   constructor(places: readonly Supply[]) {
@@ -127,6 +137,18 @@ export class Floor {
     let suits = this.#suits.get(key);
     if (suits === undefined) this.#suits.set(key, (suits = new Uint8Array(this.places.length)));
     return suits;
+  }
+
+  /** Reading it off an agent costs more than comparing it: everybody's is read once. */
+  attribute(name: string, index: number): string | undefined {
+    let column = this.#attributes.get(name);
+    if (column === undefined)
+      this.#attributes.set(name, (column = Array.from({ length: this.places.length })));
+    const known = column[index];
+    if (known !== undefined) return known === null ? undefined : known;
+    const found = seenAttribute(this.places[index]!, name);
+    column[index] = found ?? null;
+    return found;
   }
 
   sieve({ resources: { scalars } }: Need): Sieve {
