@@ -70,6 +70,14 @@ export const consulSettings = {
     default: "127.0.0.1:8500",
     description: "host:port or URL",
   }),
+  consulToken: Type.Optional(
+    Type.String({
+      env: "CONSUL_HTTP_TOKEN",
+      secret: true,
+      minLength: 1,
+      description: "where Consul has an access control list",
+    }),
+  ),
   consulEnabled: Type.Boolean({
     env: "EMPORION_CONSUL",
     default: true,

@@ -29,12 +29,15 @@ export const hostModule = (settings: AgentSettings, directory: WorkDirectory): C
     provide(options, ports.host, [], () => new SystemHost({ workDir }));
     provide(options, ports.probe, [], () => new HostProbe());
     provide(options, ports.catalog, [], () =>
-      settings.consulEnabled ? new ConsulCatalog({ address: settings.consul }) : new NoCatalog(),
+      settings.consulEnabled ? consulOf(settings) : new NoCatalog(),
     );
     provide(options, ports.executors, [ports.log], (log) =>
       executorsOf(settings, directory, { users, sandbox: sandboxes.directory, log }),
     );
   });
+
+const consulOf = ({ consul: address, consulToken: token }: AgentSettings): ConsulCatalog =>
+  new ConsulCatalog(token === undefined ? { address } : { address, token });
 
 function executorsOf(
   settings: AgentSettings,

@@ -119,7 +119,7 @@ function service(
 /** What a program needs of our environment; not all of it, for there may be secrets in it. Settings of Emporion's own are passed on. */
 function ownEnvironment(): Record<string, string> {
   const passed = Object.entries(process.env).filter(([name]) =>
-    /^(PATH|HOME|LANG|TZ|TMPDIR|JAVA_HOME|EMPORION_[A-Z_]+)$/.test(name),
+    /^(PATH|HOME|LANG|TZ|TMPDIR|JAVA_HOME|CONSUL_HTTP_TOKEN(_FILE)?|EMPORION_[A-Z_]+)$/.test(name),
   );
   return Object.fromEntries(passed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
