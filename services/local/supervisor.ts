@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, renameSync, statSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import type { Cancel, Clock } from "#libs/ports/clock.js";
 import { backoffMs } from "#libs/core/backoff.js";
@@ -95,7 +95,7 @@ class Supervised {
 
   start(): void {
     const { name, command, args, env } = this.#program;
-    const log = openSync(this.#data.logFile(name), "a");
+    const log = openLog(this.#data.logFile(name));
     const startedAt = this.#clock.now().mono;
     const child = spawn(command, [...args], { env: { ...env }, detached: true, stdio: ["ignore", log, log] });
     closeSync(log);
@@ -123,4 +123,13 @@ class Supervised {
     );
     this.#cancelRestart = this.#clock.after(waitMs, () => this.start());
   }
+}
+
+const logBytesMost = 16 * 2 ** 20;
+
+/** One that has grown large makes room: the one before is kept as `<name>.log.1`. */
+function openLog(file: string): number {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > logBytesMost) renameSync(file, `${file}.1`);
+  return openSync(file, "a");
 }
