@@ -4,6 +4,7 @@ import { misfit, type Misfit } from "#libs/core/fits.js";
 import { add, amountText, portCount, resourcesText } from "#libs/core/resources.js";
 import { tally } from "#libs/core/tally.js";
 import type { Instant } from "#libs/core/time.js";
+import { countText } from "#libs/core/words.js";
 import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
 import { headroom } from "./roles.js";
@@ -139,7 +140,8 @@ function summaryOf(
   verdicts: readonly { readonly agent: Agent; readonly misfit: Misfit | undefined }[],
 ): string {
   const asked = resourcesText(need.resources);
-  const ports = need.portCount === undefined || need.portCount === 0 ? "" : ` and ${need.portCount} ports`;
+  const ports =
+    need.portCount === undefined || need.portCount === 0 ? "" : ` and ${countText(need.portCount, "port")}`;
   const start = `${about}: ${running} of ${wanted} run; one takes ${asked}${ports}`;
   if (running >= wanted) return `${start}; nothing is missing`;
   const held = waiting.length > 0 ? `; waiting: ${waiting.join("; ")}` : "";
