@@ -133,6 +133,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       this.#launches.nextDeadline(),
       this.#kills.nextDeadline(this.#session.session),
       this.#demand.nextDeadline(),
+      this.#offers.nextDeadline(),
       this.#scheduler.nextDeadline?.() ?? never,
     );
   }
@@ -207,7 +208,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
     this.#kills.act(at, session);
     this.#demand.act(at, session);
     this.#agents.act(at);
-    this.#offers.flush(session);
+    this.#offers.flush(at, session);
     const deliveries = this.#deliveries.take();
     if (deliveries.length > 0) this.#effects.push({ type: "acknowledge", deliveries });
   }
@@ -266,15 +267,15 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       this.#step(at, this.#session.refused(session, answer.error));
   }
 
-  /** A decline that may be lost is said again with the next: else its offers stay out until they time out. */
   #declined(
     at: Instant,
     session: Session,
     offers: readonly string[],
     answer: Result<void, Refusal | NoAnswer>,
   ): void {
-    if (answer.ok || !this.#session.isPresent(session)) return;
-    if (typeof answer.error === "string") this.#offers.decline(offers, this.#filterMs);
+    if (!this.#session.isPresent(session)) return;
+    if (answer.ok) this.#offers.heard();
+    else if (typeof answer.error === "string") this.#offers.declineAgain(at, offers, this.#filterMs);
     else this.#ifRefused(at, session, answer);
   }
 

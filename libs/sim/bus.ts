@@ -43,7 +43,7 @@ export class SimBus implements Bus {
     return new Promise((resolve) => {
       const reply = this.#reply();
       const failure = this.#post({ subject, bytes, reply });
-      if (failure !== undefined) return resolve(fail(failure));
+      if (failure !== undefined) return void this.#node.clock.after(0, () => resolve(fail(failure)));
       const settle = (result: Result<Uint8Array, BusFailure>) => {
         cancel();
         this.#waiting.delete(reply);

@@ -32,7 +32,7 @@ export class Calls {
         const value = step(world.server);
         link.down(() => settle(ok(value)), "call");
       }, "call");
-      if (!sent) return resolve(fail("disconnected"));
+      if (!sent) return void clock.after(0, () => resolve(fail("disconnected")));
       const cancel = clock.after(timeoutMs, giveUp);
       this.#underWay.add(giveUp);
     });

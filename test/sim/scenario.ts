@@ -2,11 +2,12 @@ import { writeFileSync } from "node:fs";
 import { SimCluster, type SimClusterOptions } from "./cluster.js";
 import { assertConverged } from "./converged.js";
 
-/** Seeds of one scenario: the one that is asked for, else these. */
-export const seeds = (count: number): readonly number[] => {
-  const asked = process.env["SIM_SEED"];
-  return asked === undefined ? Array.from({ length: count }, (_, index) => index + 1) : [Number(asked)];
-};
+/** Seeds of one scenario: `count` of them, or what is asked for: `SIM_SEED=7`, `SIM_SEED=100-199`. */
+export function seeds(count: number): readonly number[] {
+  const [, first = "1", last = process.env["SIM_SEED"] === undefined ? String(count) : first] =
+    /^(\d+)(?:-(\d+))?$/.exec(process.env["SIM_SEED"] ?? "") ?? [];
+  return Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index);
+}
 
 /**
  * Runs a scenario on a new cluster, then checks what always holds at the end of one. A failure names its seed; with `SIM_TRACE=file`

@@ -241,13 +241,15 @@ describe("framework: offers", () => {
     const play = new Play();
     play.open();
     const { session, offers } = only("decline", play.offered(offer("a")));
-    const again = play.on({
-      type: "declineAnswered",
-      session,
-      offers,
-      answer: { ok: false, error: "unknown" },
-    });
-    assert.deepEqual(only("decline", again).offers, offers);
+    const unheard = { type: "declineAnswered", session, offers } as const;
+    const failed = () => play.on({ ...unheard, answer: { ok: false, error: "unknown" } });
+    assert.deepEqual(kinds(failed()), [], "a leader that cannot be reached fails at once");
+    assert.deepEqual(kinds(play.pass(199)), []);
+    assert.deepEqual(only("decline", play.pass(1)).offers, offers);
+    assert.deepEqual(kinds([...failed(), ...play.pass(399)]), []);
+    assert.deepEqual(only("decline", play.pass(1)).offers, offers);
+    play.on({ ...unheard, answer: { ok: true, value: undefined } });
+    only("decline", play.offered(offer("b")));
   });
 });
 
