@@ -43,14 +43,39 @@ export function constraintBroken(constraint: Constraint, attributes: Attributes)
     : `attribute ${attribute} is ${found ?? "absent"}, asked: ${operator}${value && ` ${value}`}`;
 }
 
-/** Undefined when the text is a regular expression, else what is wrong with it. */
+/** Undefined when the text is a regular expression that is quick to try, else what is wrong with it. */
 export function regexpFault(text: string): string | undefined {
   try {
     void new RegExp(`^(?:${text})$`, "u");
-    return undefined;
+    return slownessOf(text);
   } catch (cause) {
     return (cause as Error).message;
   }
+}
+
+const repetitionsMost = 3;
+
+/**
+ * One expression is tried on every agent, by the leader, between two events: `(.*)*x` would stop the cluster for years.
+ * Refused is what can take more than polynomial time, a repeated group with a choice or a repetition in it, and more
+ * repetitions than a few.
+ */
+function slownessOf(text: string): string | undefined {
+  /** Of each group that is open: whether there is a choice or a repetition in it. */
+  const isVaried = [false];
+  let repetitions = 0;
+  let endedVaried = false;
+  for (const [part] of text.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\(\?(?:[:=!]|<[=!]?)|[^]/gu)) {
+    const isRepetition = part === "*" || part === "+" || part === "{";
+    if (isRepetition && ++repetitions > repetitionsMost)
+      return `more than ${repetitionsMost} repetitions (* + {}) can take too long`;
+    if (isRepetition && endedVaried)
+      return "a repeated group with a choice or a repetition in it can take too long";
+    if (part.startsWith("(")) isVaried.push(false);
+    endedVaried = part === ")" && isVaried.pop() === true;
+    if (endedVaried || isRepetition || part === "|" || part === "?") isVaried[isVaried.length - 1] = true;
+  }
+  return undefined;
 }
 
 const compiled = new Map<string, RegExp>();
