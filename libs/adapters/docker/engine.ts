@@ -1,4 +1,5 @@
 import { Agent } from "node:http";
+import { inspect } from "node:util";
 import Docker from "dockerode";
 import type { ExecutorInfo } from "#protocol/offer.js";
 import { fail, ok, type Result } from "#protocol/result.js";
@@ -30,7 +31,7 @@ const infoTimeoutMs = 5000;
  * Throws when the address is none.
  */
 export function dockerAt(dockerHost: string): Docker {
-  const agent = new Agent({ keepAlive: false });
+  const agent = new Connections({ keepAlive: false });
   const [, scheme, rest] = /^(unix|tcp):\/\/(.+)$/.exec(dockerHost) ?? [];
   if (scheme === "unix" && rest!.startsWith("/"))
     // Unset, DOCKER_HOST of the environment would win.
@@ -40,6 +41,16 @@ export function dockerAt(dockerHost: string): Docker {
     throw new Error(`the Docker host: expected unix:///path or tcp://host:port, found ${dockerHost}`);
   const port = Number(url.port === "" ? 2375 : url.port);
   return new Docker({ protocol: "http", host: url.hostname, port, agent } as unknown as Docker.DockerOptions);
+}
+
+/**
+ * The client formats each request for its debug log, written or not, the agent with all open sockets included: with 50 containers
+ * whose output is followed that took most of a core. A word is enough.
+ */
+class Connections extends Agent {
+  [inspect.custom](): string {
+    return "Connections";
+  }
 }
 
 /** The types know of no options. */
