@@ -4,6 +4,9 @@ import { TaskId } from "./ids.js";
 import { TaskStatus } from "./task.js";
 import { AgentId } from "./ids.js";
 
+/** Senders who may read every sandbox; a framework reads its own, and may not be called so. */
+export const seesAllSandboxes: ReadonlySet<string> = new Set(["gateway", "cli"]);
+
 /** Largest piece of a file in one answer, bytes. */
 export const sandboxReadMax = 131_072;
 

@@ -58,7 +58,8 @@ export class Accepts {
       offers.refuseRest({ framework, role, resources: left, filterMs, offer: number });
     }
     for (const answer of answers)
-      if (!answer.ok && tasks.get(answer.task) === undefined) refusals.remember(answer.task, answer.error);
+      if (!answer.ok && tasks.get(answer.task) === undefined)
+        refusals.remember(framework, answer.task, answer.error);
   }
 
   #accept(at: Instant, asked: AcceptAsked, { admitted, answers, used }: Verdict): void {
@@ -74,7 +75,7 @@ export class Accepts {
       accepted: () => this.#answer(reply, answers),
       withdrawn: (_, message) => {
         const error = refusal("unavailable", `the agent cannot write its journal: ${message}`);
-        for (const { id } of admitted) refusals.remember(id, error);
+        for (const { id } of admitted) refusals.remember(framework, id, error);
         const ids = new Set(admitted.map(({ id }) => id));
         this.#answer(
           reply,

@@ -23,7 +23,7 @@ export interface Grounds {
   /** Whose task it is, if the id is one of ours. */
   readonly ownerOf: (task: string) => string | undefined;
   /** What was said to the id before. */
-  readonly refusalOf: (task: string) => Refusal | undefined;
+  readonly refusalOf: (framework: string, task: string) => Refusal | undefined;
   /** The agent is about to end. */
   readonly isStopping: boolean;
 }
@@ -85,7 +85,7 @@ function formerAnswer(
   if (owner === framework) return { task, ok: true };
   if (owner !== undefined)
     return { task, ok: false, error: refusal("task-refused", `${task} is a task of another framework`) };
-  const error = refusalOf(task);
+  const error = refusalOf(framework, task);
   return error && { task, ok: false, error };
 }
 

@@ -78,7 +78,7 @@ export class Orders {
     offers.sees(framework, session);
     const task = tasks.get(id);
     if (task === undefined) {
-      refusals.bury(id);
+      refusals.bury(framework, id);
       return this.#answerKill(reply, { ok: true, known: false });
     }
     if (task.framework !== framework)

@@ -266,7 +266,7 @@ export class Parts {
       allowance,
       offers: this.offers,
       ownerOf: (task) => this.tasks.get(task)?.framework,
-      refusalOf: (task) => this.refusals.get(task),
+      refusalOf: (framework, task) => this.refusals.get(framework, task),
       isStopping: this.stopping.isStopping,
     };
   }

@@ -1,5 +1,5 @@
 import { refusal } from "#protocol/errors.js";
-import type { SandboxReply, SandboxRequest } from "#protocol/sandbox.js";
+import { type SandboxReply, type SandboxRequest, seesAllSandboxes } from "#protocol/sandbox.js";
 import type { Instant } from "#libs/core/time.js";
 import type { AgentEffect, Reply, SandboxEntries, SandboxFile } from "./events.js";
 import { hasEnded, type Task } from "./task.js";
@@ -26,9 +26,6 @@ export interface ReadingOptions {
 /** So that an answer stays under 256 KB. */
 const entriesMax = 1000;
 
-/** Who may look into the sandboxes of all; others only into those of their own tasks. */
-const seesAll = new Set(["gateway", "cli"]);
-
 /**
  * Looks into sandboxes for others. A reader at the end of a file that may still grow waits until it does, until the task
  * ends, or until its patience does. A file is whole (`ended`) only when it was read after its task had ended.
@@ -46,7 +43,7 @@ export class Reading {
     const task = tasks.get(request.task);
     if (task === undefined)
       return this.#refuse(reply, "not-found", `no sandbox of a task ${request.task} is here`);
-    if (!seesAll.has(sender) && sender !== task.framework)
+    if (!seesAllSandboxes.has(sender) && sender !== task.framework)
       return this.#refuse(reply, "forbidden", `${request.task} is not a task of ${sender}`);
     if (request.verb === "list") {
       emit({ type: "listDirectory", reply, task: request.task, path: request.path });

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Refused } from "./answer.js";
 
 export interface DoorOptions {
-  /** Asked of every request but `/ping` as `Authorization: Bearer <token>`; none: the gateway listens on loopback only. */
+  /** Asked of every request but those for `/ping` and the manual as `Authorization: Bearer <token>`; none: the gateway listens on loopback only. */
   readonly token?: string;
   /** Host names, besides those of loopback, under which the gateway may be addressed. */
   readonly hosts: readonly string[];
@@ -20,12 +20,16 @@ export function guard(app: FastifyInstance, { token, hosts }: DoorOptions): void
   app.addHook("onRequest", async (request) => {
     checkHost(request, known);
     checkOrigin(request);
-    if (token !== undefined && request.routeOptions.url !== "/ping") checkToken(request, token);
+    if (token !== undefined && !isOpen(request.routeOptions.url)) checkToken(request, token);
   });
   app.addHook("preParsing", async (request) => {
     checkContentType(request);
   });
 }
+
+/** What tells nothing about the cluster: a browser can read the manual without a token. */
+const isOpen = (url: string | undefined): boolean =>
+  url === "/ping" || url === "/openapi.json" || url?.startsWith("/docs") === true;
 
 function checkHost(request: FastifyRequest, known: ReadonlySet<string>): void {
   const name = (request.headers.host ?? "").toLowerCase().replace(/:\d+$/, "");

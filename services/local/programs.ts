@@ -106,7 +106,7 @@ function service(
     command: process.execPath,
     args: ["--enable-source-maps", join(root, ".build", "services", name, "main.js")],
     env: {
-      ...ownEnvironment(),
+      ...ownEnvironment(name),
       EMPORION_CLUSTER: cluster,
       NATS_URL: natsUrl,
       ...(consulAddress === undefined ? { EMPORION_CONSUL: "off" } : { CONSUL_HTTP_ADDR: consulAddress }),
@@ -116,10 +116,20 @@ function service(
   };
 }
 
-/** What a program needs of our environment; not all of it, for there may be secrets in it. Settings of Emporion's own are passed on. */
-function ownEnvironment(): Record<string, string> {
-  const passed = Object.entries(process.env).filter(([name]) =>
-    /^(PATH|HOME|LANG|TZ|TMPDIR|JAVA_HOME|CONSUL_HTTP_TOKEN(_FILE)?|EMPORION_[A-Z_]+)$/.test(name),
-  );
+/**
+ * What a program needs of our environment; not all of it, for there may be secrets in it. Settings of Emporion's own are passed
+ * on; those that are secrets only to the service that they are for.
+ */
+function ownEnvironment(service = ""): Record<string, string> {
+  const ownSecrets =
+    service === "agent"
+      ? /^(EMPORION_AGENT_|CONSUL_HTTP_TOKEN)/
+      : new RegExp(`^EMPORION_${service.toUpperCase()}_`);
+  const isPassed = (name: string): boolean =>
+    isSecret.test(name) ? service !== "" && ownSecrets.test(name) : plain.test(name);
+  const passed = Object.entries(process.env).filter(([name]) => isPassed(name));
   return Object.fromEntries(passed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
+
+const plain = /^(PATH|HOME|LANG|TZ|TMPDIR|JAVA_HOME|EMPORION_[A-Z_]+)$/;
+const isSecret = /(KEY|TOKEN)(_FILE)?$/;

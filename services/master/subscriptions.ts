@@ -1,5 +1,6 @@
 import { type Fault, refusal, type Refusal } from "#protocol/errors.js";
 import type { AgentStanding, Need, Subscribe } from "#protocol/framework.js";
+import { seesAllSandboxes } from "#protocol/sandbox.js";
 import { isOlderSession, type Session } from "#protocol/offer.js";
 import { regexpFault } from "#libs/core/constraint.js";
 import type { Instant } from "#libs/core/time.js";
@@ -219,6 +220,16 @@ export class Subscriptions {
       const expected = `${JSON.stringify(id)}, as in the subject`;
       const faults = [{ path: "/framework", expected, found: JSON.stringify(subscribe.framework) }];
       return refusal("invalid", "a framework subscribes itself only", faults);
+    }
+    if (seesAllSandboxes.has(id)) {
+      const faults = [
+        {
+          path: "/framework",
+          expected: "another id: this one reads every sandbox",
+          found: JSON.stringify(id),
+        },
+      ];
+      return refusal("invalid", `no framework may be called ${id}`, faults);
     }
     const faults = needFaults(subscribe.needs);
     if (faults.length > 0) return refusal("invalid", "needs that nothing can meet", faults);
