@@ -26,6 +26,8 @@ export interface LaunchesOptions {
   readonly ids: TermIds;
   readonly tasks: Tasks;
   readonly filterMs: number;
+  /** Something is still wanted: what an accept leaves of its offer may serve it, and is not refused. */
+  readonly wantsMore: () => boolean;
   readonly send: (effect: FrameworkEffect) => void;
   readonly decline: (offers: readonly string[], filterMs: number) => void;
   readonly isUnreachable: (agent: string) => boolean;
@@ -239,7 +241,7 @@ export class Launches {
   }
 
   #ask(at: Instant, launch: Stored): void {
-    const { send, filterMs, isUnreachable } = this.#options;
+    const { send, isUnreachable, wantsMore } = this.#options;
     if (launch.state === "storing") launch.firstAskedAt = at.mono;
     if (isUnreachable(launch.agent) && launch.isUnsure) {
       launch.state = "waiting";
@@ -249,6 +251,7 @@ export class Launches {
     this.#retries.delete(launch);
     const tasks = this.#unanswered(launch).map((id) => launch.specs.get(id)!);
     if (tasks.length === 0) return this.#settle(launch, "answered");
+    const filterMs = (launch.filterMs ??= wantsMore() ? 0 : this.#options.filterMs);
     const message = { session: launch.session!, offer: launch.held!.sealed, tasks, filterMs };
     send({ type: "accept", launch: launch.key, agent: launch.agent, message, timeoutMs: answerWithinMs });
   }

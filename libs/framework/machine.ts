@@ -77,6 +77,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       ids: this.#ids,
       tasks: this.#tasks,
       filterMs: this.#filterMs,
+      wantsMore: () => this.#demand.needs.length > 0,
       send,
       decline,
       isUnreachable,

@@ -27,6 +27,8 @@ export interface Launch {
   /** Tasks that were given up while nobody could be asked about them. */
   readonly deleted: Set<string>;
   firstAskedAt: number;
+  /** For how long the rest of the offer is not wanted: decided when it is first asked. */
+  filterMs: number | undefined;
   failures: number;
   /** Some attempt may have been handled. */
   isUnsure: boolean;
@@ -55,6 +57,7 @@ export function newLaunch(launch: NewLaunch, specs: readonly TaskSpec[]): Launch
     left: new Set(specs.map(({ id }) => id)),
     deleted: new Set(),
     firstAskedAt: launch.at.mono,
+    filterMs: undefined,
     failures: 0,
     isUnsure: false,
     isDeclined: false,

@@ -25,9 +25,22 @@ describe("framework: launching", () => {
       session: { epoch: 7, counter: 1 },
       offer: offer("a").sealed,
       tasks: [spec("web.3-1")],
-      filterMs: 5000,
+      filterMs: 0,
     });
     assert.deepEqual(play.told.news(), ["web.3-1 launching"]);
+  });
+
+  it("refuses what an accept leaves of its offer only when nothing more is wanted: the next launch may need it", () => {
+    const play = new Play();
+    play.open();
+    play.told.needed = [need];
+    play.told.placing = ([first], ids) => [{ offer: first!, tasks: [spec(ids.next("t"))] }];
+    const sent = (launch: string) => only("accept", play.on({ type: "launchStored", launch })).message;
+    assert.equal(sent(only("storeLaunch", play.offered(offer("a"))).launch).filterMs, 0);
+    const { launch } = only("storeLaunch", play.offered(offer("b")));
+    play.told.needed = [];
+    play.on({ type: "woken" });
+    assert.equal(sent(launch).filterMs, 5000);
   });
 
   it("makes one record and one accept of several launches with one offer, and declines the offers not used", () => {
