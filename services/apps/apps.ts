@@ -92,7 +92,7 @@ export class Apps {
     if (data === undefined) {
       return this.#outbox.say("a task does not say which app it belongs to; it is left alone", { task: id });
     }
-    const app = this.#ownerOf(at, data.app, hasEnded);
+    const app = this.#ownerOf(at, data.app, task.phase);
     if (app === undefined) return;
     const outcome = app.taskChanged(at, task, data);
     this.#changed.add(app);
@@ -137,11 +137,14 @@ export class Apps {
     return app;
   }
 
-  /** Undefined for the end of a task of an app that is not there: there is nothing left to be done. */
-  #ownerOf(at: Instant, app: App, hasEnded: boolean): ManagedApp | undefined {
+  /**
+   * Undefined for the end of a task of an app that is not there: there is nothing left to be done. And for one of which its
+   * agent has said nothing yet: its app may have been deleted when the task had ended, beside others of one launch.
+   */
+  #ownerOf(at: Instant, app: App, phase: FrameworkTask["phase"]): ManagedApp | undefined {
     const { id } = app.definition;
     const owner = this.all.get(id);
-    if (owner === undefined) return hasEnded ? undefined : this.#adopt(at, app);
+    if (owner === undefined) return isLast(phase) || phase === "launching" ? undefined : this.#adopt(at, app);
     // Of several configurations among adopted tasks the newest is the app.
     if (owner.isAdopted && app.version > owner.app.version && !this.#intended.has(id)) {
       owner.change(app, adoption(app, at));

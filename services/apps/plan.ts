@@ -62,11 +62,7 @@ export function planFor(situation: Situation, now: number): Plan {
   const keepOld = Math.max(0, wanted - serving);
   const neverServed = old.filter((instance) => isKnownToStart(instance));
   const served = old.filter((instance) => !isKnownToStart(instance));
-  const kill = [
-    ...firstToEnd(current, current.length - wanted, groups),
-    ...neverServed,
-    ...firstToEnd(served, served.length - keepOld, groups),
-  ];
+  const kill = [...surplus(current, wanted, groups), ...neverServed, ...surplus(served, keepOld, groups)];
   return {
     launch: Math.max(0, Math.min(wanted - current.length, 2 * wanted - counted.length)),
     kill,
@@ -74,6 +70,21 @@ export function planFor(situation: Situation, now: number): Plan {
     waitingForSuccessor: Math.min(served.length, keepOld),
     nextAt: Math.min(never, ...counted.map(givenUp)),
   };
+}
+
+/**
+ * Beyond `keep`. Of what is launching (or was, when we took over) nothing is known yet, it may long have ended: for its sake
+ * none ends that runs, and it goes itself once enough others are known.
+ */
+function surplus(
+  instances: readonly Instance[],
+  keep: number,
+  groups: readonly string[],
+): readonly Instance[] {
+  const known = instances.filter(({ phase }) => phase !== "launching");
+  if (known.length < keep) return [];
+  const launching = instances.filter(({ phase }) => phase === "launching");
+  return [...launching, ...firstToEnd(known, known.length - keep, groups)];
 }
 
 /** Its agent says so: of what is launching (or was, when we took over) nothing is known yet. */

@@ -290,7 +290,8 @@ export class Jobs {
     const job = this.all.get(data.job.id);
     const run = job?.run(data.run.id);
     if (run !== undefined) return run;
-    if (isLast(task.phase)) return undefined;
+    // Of one that is launching its agent has said nothing yet: it may have ended, and its job been deleted, before we took over.
+    if (isLast(task.phase) || task.phase === "launching") return undefined;
     if (job?.hasForgotten(data.run.id) === true) {
       this.#condemn(id);
       return undefined;

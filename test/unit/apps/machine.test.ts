@@ -327,6 +327,35 @@ describe("apps", () => {
     assert.deepEqual(announced(play), ["created", "deployed"]);
   });
 
+  it("after a failover a deleted app stays deleted, though it was launched together with one that runs", () => {
+    const play = cluster({ a: {} });
+    play.cutOff("a");
+    put(play);
+    put(play, { id: "/demo/other" });
+    play.comesBack("a");
+    play.ask("remove", { id: "/demo/other" });
+    const before = aliveIds(play);
+    play.failover();
+    play.pass(60_000);
+    assert.equal(play.refusalOf("get", { id: "/demo/other" }).code, "not-found");
+    assert.deepEqual(aliveIds(play), before);
+  });
+
+  it("after a failover none ends for instances that have ended long ago, beside others of one launch", () => {
+    const play = cluster({ a: {} });
+    play.cutOff("a");
+    put(play, { instances: 4 });
+    play.comesBack("a");
+    for (const id of aliveIds(play).slice(0, 2)) play.ends(id);
+    play.pass(60_000);
+    const before = aliveIds(play);
+    assert.equal(before.length, 4);
+    play.failover();
+    play.pass(60_000);
+    assert.deepEqual(aliveIds(play), before);
+    assert.deepEqual(play.killed, []);
+  });
+
   it("after the loss of the bucket apps are what their tasks say, and no task ends", () => {
     const play = cluster();
     put(play, { instances: 2 });

@@ -98,6 +98,14 @@ describe("the plan of an app", () => {
       assert.deepEqual(planned({ instances: launching }).kill, []);
     });
 
+    it("after a failover, none ends for the sake of what may have ended long ago", () => {
+      const launching = several(2, { phase: "launching" });
+      assert.deepEqual(planned({ instances: [...several(2), ...launching] }).kill, []);
+      const ids = launching.map(({ id }) => id);
+      assert.deepEqual(planned({ instances: [...several(3), ...launching] }).kill, ids);
+      assert.equal(planned({ instances: [...several(4), ...launching] }).kill.length, 3);
+    });
+
     it("fewer instances of another configuration: the surplus of old ones goes at once, the rest is replaced", () => {
       const plan = planned({ wanted: 1, instances: several(4, old) });
       assert.equal(plan.kill.length, 3); // keepOld = 1 − 0

@@ -476,4 +476,20 @@ describe("jobs", () => {
     assert.ok(msEach < 15, `${msEach} ms for each end of a run`);
     assert.equal(play.ask<JobView>("get", { id }).activeCount, 9800);
   }).timeout(60_000);
+
+  it("a deleted job stays deleted after a failover, though its run was launched together with another", () => {
+    const play = cluster({ a: { cpus: 4 } });
+    play.cutOff("a");
+    create(play);
+    play.ask("create", job({ cpus: 1 }, { id: "other" }));
+    start(play);
+    play.ask("start", { id: "other" });
+    play.comesBack("a");
+    const task = play.alive.find(({ spec }) => spec.name === id)!.spec.id;
+    play.ends(task, { state: "finished", exitCode: 0, reason: "exited" });
+    play.ask("remove", { id, stopCurrentJobRuns: false });
+    play.failover();
+    assert.equal(play.refusalOf("get", { id }).code, "not-found");
+    assert.equal(play.ask<JobView[]>("list", {}).length, 1);
+  });
 });
