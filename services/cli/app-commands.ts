@@ -118,8 +118,11 @@ async function settled(client: Client, ids: readonly string[]): Promise<Step<tru
   const apps = await Promise.all(ids.map((id) => existing(client, id)));
   const open = apps.filter((app) => !app.settled);
   const text = (open.length === 0 ? apps : open).map(progressText).join("; ");
-  return open.length === 0 ? { text, done: true } : { text };
+  return open.length === 0 ? { text, done: true } : { text, live: open.map(backingText).join("") };
 }
+
+const backingText = ({ id, backoffMs }: AppInfo): string =>
+  backoffMs === undefined ? "" : `; next try of ${id} in ${Math.ceil(backoffMs / 1000)} s`;
 
 function progressText({
   id,
@@ -132,7 +135,7 @@ function progressText({
   lastTaskFailure,
 }: AppInfo): string {
   const health = healthChecks.length > 0 ? `, ${tasksHealthy} healthy` : "";
-  const backing = backoffMs === undefined ? "" : `, next try in ${Math.ceil(backoffMs / 1000)} s`;
+  const backing = backoffMs === undefined ? "" : ", backing off";
   const failure =
     lastTaskFailure === undefined || tasksRunning >= instances
       ? ""

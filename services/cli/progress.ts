@@ -6,6 +6,8 @@ import { Failure } from "./failure.js";
 export interface Step<T> {
   /** What is said while waiting. */
   readonly text: string;
+  /** Said after it on a terminal only, where the line changes: a countdown. */
+  readonly live?: string;
   /** Set when it is over. */
   readonly done?: T;
 }
@@ -32,7 +34,7 @@ export async function waitFor<T>(
   try {
     for (;;) {
       const step = await look();
-      if (spinner !== undefined) spinner.text = step.text;
+      if (spinner !== undefined) spinner.text = `${step.text}${step.live ?? ""}`;
       else if (!quiet && step.text !== said) process.stderr.write(`${step.text}\n`);
       said = step.text;
       if (step.done !== undefined) return step.done;
