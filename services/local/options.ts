@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { isAbsolute, resolve } from "node:path";
 
 /** What `npm start -- …` takes. */
@@ -29,7 +29,11 @@ export function parseOptions(argv: readonly string[], directory: string): Option
     .option("--nats-port <port>", "of nats-server, if one is started; 0: any free one", port, 4222)
     .option("--consul-port <port>", "of Consul's HTTP API, if it is started; 0: any free one", port, 8500)
     .option("--consul-dns-port <port>", "of Consul's DNS; 0: any free one", port, 8600)
-    .option("--task-ports <first-last>", "ports that tasks may get", portRange, [31000, 32000])
+    .addOption(
+      new Option("--task-ports <first-last>", "ports that tasks may get")
+        .argParser(portRange)
+        .default([31_000, 32_000], "31000-32000"),
+    )
     .option("--data <directory>", "where the cluster keeps its state", ".emporion")
     .option("--name <name>", "of the cluster: a part of every subject on the bus", clusterName, "local")
     .option("--empty", "without the demo", false)
