@@ -1,5 +1,5 @@
 import type { SeededRandom } from "#libs/sim/random.js";
-import type { SimCluster, ServiceName } from "./cluster.js";
+import { isTransient, type ServiceName, type SimCluster } from "./cluster.js";
 
 /** What may go wrong, and how it is made good: every trouble ends. */
 interface Trouble {
@@ -82,7 +82,7 @@ const troubles: readonly Trouble[] = [
   },
 ];
 
-/** Troubles come and go, several at a time, for so many rounds; between them `change` is called. In the end all is well again. */
+/** Troubles come and go, several at a time, for so many rounds; between them `change` is called, and may fail for want of somebody to ask. In the end all is well again. */
 export async function chaos(
   cluster: SimCluster,
   random: SeededRandom,
@@ -99,7 +99,9 @@ export async function chaos(
     }
     await cluster.pass(random.between(10, 20_000));
     while (ends.length > 0 && random.happens(0.6)) ends.shift()!();
-    if (cluster.world.isServerUp) await change(round);
+    await change(round).catch((cause: unknown) => {
+      if (!isTransient(cause)) throw cause;
+    });
   }
   for (const end of ends) end();
 }

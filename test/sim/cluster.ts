@@ -160,8 +160,7 @@ export class SimCluster {
         return await this.world.settled(this.#client.call(call, request));
       } catch (cause) {
         this.rules.assertKept();
-        const code = cause instanceof Refused ? cause.refusal.code : undefined;
-        if (!isTransient(code) || this.world.schedule.now >= limit) throw cause;
+        if (!isTransient(cause) || this.world.schedule.now >= limit) throw cause;
         await this.pass(200);
       }
     }
@@ -228,7 +227,9 @@ export class SimCluster {
 const idsOf = (specs: readonly TaskSpec[], name: string): string[] =>
   specs.filter((spec) => spec.name === name).map(({ id }) => id);
 
-const isTransient = (code: ErrorCode | undefined): boolean => code === "timeout" || code === "unavailable";
+/** Nobody is there who could do it, or nobody knows whether it was done. */
+export const isTransient = (cause: unknown): boolean =>
+  cause instanceof Refused && (cause.refusal.code === "timeout" || cause.refusal.code === "unavailable");
 
 const unless = (code: ErrorCode) => (cause: unknown) => {
   if (!(cause instanceof Refused) || cause.refusal.code !== code) throw cause;
