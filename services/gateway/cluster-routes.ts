@@ -143,12 +143,11 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
     const framework = (await api.call(masterApi.frameworks, {})).find((each) => each.id === id);
     if (framework === undefined)
       throw new Refused({ code: "not-found", message: `no framework ${id} has ever subscribed` });
-    const waiting = framework.suppressed ? ["it wants no offers now (suppressed)"] : [];
     return framework.needs.map((need) => ({
       about: id,
       framework: id,
       need,
-      waiting,
+      waiting: [],
       wanted: need.count ?? 1,
       running: framework.tasks,
     }));
