@@ -109,7 +109,7 @@ export class AppsApi {
     const { version } = app;
     if (kind === undefined) {
       const deploymentId = apps.intended(id)?.deployment?.id ?? this.#deploymentId();
-      return answer({ deploymentId, version });
+      return apps.whenStored(at, id, () => answer({ deploymentId, version }));
     }
     const deployment = { id: this.#deploymentId(), version, kind, since: at.wall };
     apps.change(app, deployment, (stored) => {

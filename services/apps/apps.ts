@@ -39,6 +39,8 @@ export class Apps {
   #kills: readonly KillOrder[] | undefined;
   /** Changes that are being stored: the next one builds upon them. */
   readonly #intended = new Map<string, Intent>();
+  /** What waits for each of them to be stored. */
+  readonly #afterIntent = new Map<Intent, ((at: Instant) => void)[]>();
   /** Apps of which a note is being stored, and whether there is more to note by now. */
   readonly #noting = new Map<string, { again: boolean }>();
 
@@ -68,15 +70,26 @@ export class Apps {
     const { id } = app.definition;
     const intent = { app, deployment };
     this.#intended.set(id, intent);
+    const waiting: ((at: Instant) => void)[] = [done];
+    this.#afterIntent.set(intent, waiting);
     this.owners.set(app.definition);
     this.#store(id, intent, (at) => {
       if (this.#intended.get(id) === intent) this.#intended.delete(id);
+      this.#afterIntent.delete(intent);
       const managed = this.all.get(id) ?? this.#add(new ManagedApp({ app, deployment, failures: 0 }));
       managed.change(app, deployment);
       this.#changed.add(managed);
       this.needsVersion++;
-      done(at);
+      for (const then of waiting) then(at);
     });
+  }
+
+  /** Calls when the latest request is stored: at once unless it is being stored now (S2). */
+  whenStored(at: Instant, id: string, then: (at: Instant) => void): void {
+    const intent = this.#intended.get(id);
+    const waiting = intent && this.#afterIntent.get(intent);
+    if (waiting === undefined) then(at);
+    else waiting.push(then);
   }
 
   taskChanged(at: Instant, task: FrameworkTask): void {

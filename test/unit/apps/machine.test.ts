@@ -186,6 +186,18 @@ describe("apps", () => {
     });
   });
 
+  it("a request that is repeated while it is being stored is answered when it is stored", () => {
+    const play = cluster();
+    play.holdsWrites = true;
+    const replies = [1, 2].map(() => play.call("put", { definition: definition(), mode: "put" }));
+    assert.deepEqual(
+      replies.map((reply) => reply()),
+      [undefined, undefined],
+    );
+    play.storeAll();
+    for (const reply of replies) assert.equal(reply()?.ok, true);
+  });
+
   it("deleting ends the tasks, then the record goes; meanwhile it cannot be changed", () => {
     const play = cluster();
     put(play, { instances: 2 });
