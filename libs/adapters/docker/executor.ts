@@ -8,12 +8,15 @@ import type { Log } from "#libs/ports/log.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { runIn } from "./command.js";
-import { type ContainerPolicy, createOptions } from "./create.js";
-import { askInfo, defaultDockerHost, dockerAt, type EngineInfo, executorInfo, hasInit } from "./engine.js";
+import type { ContainerPolicy } from "./create.js";
+import { askInfo, defaultDockerHost, dockerAt, executorInfo } from "./engine.js";
 import { type Ended, exitOf } from "./exit.js";
-import { isUnreachable, startFailure, statusOf, wordsOf } from "./failure.js";
+import { isUnreachable, statusOf, wordsOf } from "./failure.js";
 import { Images, type RegistryLogin } from "./images.js";
+import { keep, type Kept } from "./kept.js";
 import { Output } from "./output.js";
+import { Own, taskLabel } from "./own.js";
+import { Starts } from "./start.js";
 import { Watch } from "./watch.js";
 
 export interface ContainerExecutorOptions {
@@ -30,33 +33,25 @@ export interface ContainerExecutorOptions {
   readonly log: Log;
   /** As in DOCKER_HOST: `unix:///var/run/docker.sock` unless given. */
   readonly dockerHost?: string;
+  /** By the registry's name as images are written with it: `registry.example.org:5000`, `docker.io`. Never shown. */
   readonly registries?: Readonly<Record<string, RegistryLogin>>;
-  /** Containers that are started at a time: 4 unless given; more made no engine faster that was measured. */
+  /** Containers that are created and started at a time: 4 unless given; more made no engine faster that was measured. */
   readonly startsMost?: number;
 }
 
-/** A container as long as the agent has not collected it. */
-interface Kept {
-  readonly task: string;
-  /** Its id, once the engine has said it. */
-  container: Docker.Container;
-  phase: "starting" | "running" | "ending" | "ended";
-  output: Output | undefined;
-  /** What was asked of it, to be asked again when the engine was away. */
-  wanted: "stop" | "kill" | undefined;
-  readonly sent: Set<string>;
-}
-
-/** How long a start whose outcome is unknown waits for the engine to come back and say it. */
-const settleMs = 60_000;
+/** Commands of health checks that run at a time, so that they do not hold up starts. */
+const commandsMost = 4;
+/** Before what failed is tried again. */
 const retryMs = 1000;
+/** Longest that a task's output waits for other starts. */
+const followLateMs = 2000;
 const stderrLooked = 400;
 
 /**
- * Runs containers of a Docker engine.
+ * Runs containers of a Docker engine, which may come and go.
  *
  * - C1 A container bears the labels of its task: nothing else has to be remembered to find it again.
- * - C2 Its exit is told when all of its output is in the sandbox, and once.
+ * - C2 Its exit is told once, and when all of its output is in the sandbox.
  * - C3 What is not known to have started is waited for, or removed as soon as the engine answers.
  * - C4 A container is removed by `collect` only, or when it never started.
  */
@@ -65,18 +60,15 @@ export class ContainerExecutor implements Executor {
   readonly #options: ContainerExecutorOptions;
   readonly #dockerHost: string;
   readonly #docker: Docker;
+  readonly #own: Own;
   readonly #watch: Watch;
-  readonly #images: Images;
-  readonly #labels: Readonly<Record<string, string>>;
+  readonly #starts: Starts;
+  readonly #commands = pLimit(commandsMost);
   readonly #tasks = new Map<string, Kept>();
-  /** Names of containers that must not be: the engine was away when they were to be removed (C3). */
-  readonly #doomed = new Set<string>();
-  readonly #starts;
-  readonly #removals = pLimit(2);
-  readonly #commands = pLimit(4);
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #ends = new Subject<TaskExit>();
   readonly #unheard: TaskExit[] = [];
+  #isClosed = false;
 
   /** Ends that happen before somebody listens wait for the first who does. */
   readonly exits: Observable<TaskExit> = new Observable<TaskExit>((subscriber) => {
@@ -87,23 +79,25 @@ export class ContainerExecutor implements Executor {
 
   /** Throws when the Docker host is none; whether an engine answers there shows later. */
   constructor(options: ContainerExecutorOptions) {
-    const { cluster, agent, owner, registries, log, dockerHost = defaultDockerHost } = options;
+    const { registries, sandbox, policy, log, startsMost = 4 } = options;
+    const dockerHost = options.dockerHost ?? defaultDockerHost;
+    const docker = dockerAt(dockerHost);
     this.#options = options;
     this.#dockerHost = dockerHost;
-    this.#docker = dockerAt(dockerHost);
-    this.#images = new Images({ docker: this.#docker, ...(registries && { registries }) });
-    this.#starts = pLimit(options.startsMost ?? 4);
-    this.#labels = { "emporion.cluster": cluster, "emporion.agent": agent, "emporion.owner": owner };
+    this.#docker = docker;
+    this.#own = new Own({ ...options, docker, dockerHost });
     this.#watch = new Watch({
-      docker: this.#docker,
+      docker,
       dockerHost,
-      labels: Object.entries(this.#labels).map(([name, value]) => `${name}=${value}`),
+      own: this.#own,
       log,
-      isNeeded: () =>
-        this.#doomed.size > 0 || [...this.#tasks.values()].some(({ phase }) => phase !== "ended"),
-      died: (labels) => this.#died(labels[taskLabel]),
+      isNeeded: () => this.#own.hasDoomed || [...this.#tasks.values()].some(({ phase }) => phase !== "ended"),
+      died: (task) => this.#died(task),
       found: (containers) => this.#compare(containers),
     });
+    const images = new Images({ docker, ...(registries && { registries }) });
+    const parts = { docker, dockerHost, own: this.#own, watch: this.#watch, images };
+    this.#starts = new Starts({ ...parts, sandbox, policy, log, most: startsMost });
   }
 
   async detect(): Promise<Result<ExecutorInfo, string>> {
@@ -113,34 +107,29 @@ export class ContainerExecutor implements Executor {
 
   async launch(order: LaunchOrder): Promise<Result<void, LaunchFailure>> {
     const { id } = order.spec;
-    const kept = this.#keep(id, this.#docker.getContainer(this.#nameOf(id)), "starting");
-    const started = await this.#start(order, kept);
-    if (!started.ok) {
+    const kept = this.#keep(id, this.#own.named(id), "starting");
+    const opened = await this.#openOutput(kept);
+    const started = opened.ok ? await this.#starts.start(order, kept) : opened;
+    if (started.ok) this.#started(kept);
+    else {
       this.#tasks.delete(id);
       await kept.output?.close();
-      return started;
-    }
-    // It may have ended meanwhile: then its end was told before there was anything to end.
-    kept.phase = kept.phase === "ending" ? "ending" : "running";
-    if (kept.phase === "ending") void this.#end(kept);
-    else {
-      kept.output?.follow();
-      if (kept.wanted !== undefined) await this.#signal(kept);
     }
     return started;
   }
 
   async kill(task: string, force: boolean): Promise<void> {
-    const kept = this.#tasks.get(task) ?? (await this.#findOwn(task));
+    const kept = this.#tasks.get(task) ?? (await this.#findAgain(task));
     if (kept === undefined || kept.phase === "ended") return;
     kept.wanted = force ? "kill" : (kept.wanted ?? "stop");
     if (kept.phase === "running") await this.#signal(kept);
   }
 
+  /** Throws in words when the engine cannot be asked. */
   async recover(orders: readonly LaunchOrder[]): ReturnType<Executor["recover"]> {
     const ready = await this.#watch.ready();
     if (!ready.ok) throw new Error(ready.error);
-    const containers = byTask(await this.#listOwn());
+    const containers = byTask(await this.#own.list());
     const states = new Map<string, "running" | "ended" | "absent">();
     for (const { spec } of orders) states.set(spec.id, await this.#resume(spec.id, containers.get(spec.id)));
     return states;
@@ -152,121 +141,49 @@ export class ContainerExecutor implements Executor {
     return this.#commands(() => runIn(kept.container, command, timeoutMs));
   }
 
-  /** Throws when the engine cannot be asked. */
+  /** Throws in words when the engine cannot be asked. */
   async collect(task: string): Promise<void> {
-    const kept = this.#tasks.get(task) ?? (await this.#findOwn(task));
+    const kept = this.#tasks.get(task) ?? (await this.#findAgain(task));
     if (kept === undefined) return;
-    await this.#removals(() => this.#remove(kept.container, { force: false }));
+    await this.#own.remove(kept.container, { force: false });
     await kept.output?.close();
     this.#tasks.delete(task);
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#watch.close();
     for (const timer of this.#timers) clearTimeout(timer);
-    await Promise.all([...this.#tasks.values()].map(({ output }) => output?.close()));
+    for (const { output } of this.#tasks.values()) await output?.close();
   }
 
-  // --- starting ---
+  // --- running ---
 
-  async #start(order: LaunchOrder, kept: Kept): Promise<Result<void, LaunchFailure>> {
-    const ready = await this.#watch.ready();
-    if (!ready.ok) return fail({ reason: "executor-unavailable", message: ready.error });
-    const options = await this.#createOptions(order, ready.value);
-    if (!options.ok) return options;
-    const { workload } = order.spec;
-    const pull = () => this.#images.pull(options.value.Image!);
-    if (workload.kind === "container" && workload.forcePull === true) {
-      const pulled = await pull();
-      if (!pulled.ok) return pulled;
-    }
-    const opened = await this.#openOutput(kept);
-    if (!opened.ok) return opened;
-    const first = await this.#starts(() => this.#createAndStart(options.value, kept));
-    if (first.ok || first.error !== imageMissing) return first as Result<void, LaunchFailure>;
-    const pulled = await pull();
-    if (!pulled.ok) return pulled;
-    const second = await this.#starts(() => this.#createAndStart(options.value, kept));
-    if (second.ok || second.error !== imageMissing) return second as Result<void, LaunchFailure>;
-    const message = `image ${options.value.Image} was pulled, but the engine does not have it`;
-    return fail({ reason: "image-missing", message });
+  #started(kept: Kept): void {
+    // It may have ended already: that was heard before there was anything to tell.
+    if (kept.phase === "ending") return void this.#end(kept);
+    kept.phase = "running";
+    if (kept.wanted !== undefined) void this.#signal(kept);
+    if (this.#starts.isIdle) this.#followAll();
+    else this.#later(followLateMs, () => this.#follow(kept));
   }
 
-  #createOptions(order: LaunchOrder, info: EngineInfo): ReturnType<typeof createOptions> {
-    const { id } = order.spec;
-    const labels = { ...this.#labels, [taskLabel]: id, "emporion.framework": order.framework };
-    return createOptions(order, {
-      name: this.#nameOf(id),
-      labels,
-      policy: this.#options.policy,
-      sandbox: this.#options.sandbox(id),
-      hasInit: hasInit(info),
-    });
+  /** A follower costs the engine a part of a start; so in a burst of starts they wait until it is over. */
+  #followAll(): void {
+    for (const kept of this.#tasks.values()) this.#follow(kept);
   }
 
-  async #createAndStart(
-    options: Docker.ContainerCreateOptions,
-    kept: Kept,
-  ): Promise<Result<void, LaunchFailure | typeof imageMissing>> {
-    if (kept.wanted !== undefined) return fail(killedBefore);
-    const image = options.Image!;
-    try {
-      kept.container = await this.#docker.createContainer(options);
-    } catch (cause) {
-      if (isUnreachable(cause)) return this.#settle(kept, cause);
-      if (statusOf(cause) === 404 && /no such image/i.test(wordsOf(cause))) return fail(imageMissing);
-      return fail(startFailure(cause, image));
-    }
-    if (kept.wanted !== undefined) {
-      await this.#undo(kept);
-      return fail(killedBefore);
-    }
-    try {
-      await kept.container.start();
-      return ok(undefined);
-    } catch (cause) {
-      if (isUnreachable(cause)) return this.#settle(kept, cause);
-      await this.#undo(kept);
-      return fail(startFailure(cause, image));
-    }
+  #follow({ phase, output }: Kept): void {
+    if (phase === "running") output?.follow();
   }
-
-  /** The engine went away while it was to start it. What it has when it is back decides (C3). */
-  async #settle(kept: Kept, cause: unknown): Promise<Result<void, LaunchFailure>> {
-    this.#options.log.warn("the Docker engine went away during a start", {
-      task: kept.task,
-      cause: wordsOf(cause),
-    });
-    await this.#watch.readyWithin(settleMs);
-    try {
-      const { State, Id } = await this.#docker.getContainer(this.#nameOf(kept.task)).inspect();
-      kept.container = this.#docker.getContainer(Id);
-      if (State.Status !== "created") {
-        if (!State.Running) kept.phase = "ending";
-        return ok(undefined);
-      }
-    } catch (unknown) {
-      if (statusOf(unknown) !== 404) this.#doomed.add(this.#nameOf(kept.task));
-    }
-    await this.#undo(kept);
-    const message = `the Docker engine at ${this.#dockerHost} went away while it was to start the task: ${wordsOf(cause)}`;
-    return fail({ reason: "executor-unavailable", message });
-  }
-
-  async #undo(kept: Kept): Promise<void> {
-    await this.#remove(kept.container, { force: true }).catch(() =>
-      this.#doomed.add(this.#nameOf(kept.task)),
-    );
-  }
-
-  // --- output ---
 
   async #openOutput(kept: Kept): Promise<Result<void, LaunchFailure>> {
     try {
       kept.output = await Output.open({
         directory: this.#options.sandbox(kept.task),
         source: { open: () => followLogs(kept.container) },
-        ended: () => this.#refollow(kept),
+        // Mostly it has ended, and we are about to hear of it; if not, the stream broke.
+        ended: () => this.#later(retryMs, () => this.#follow(kept)),
         life: () => this.#watch.life,
       });
       return ok(undefined);
@@ -276,11 +193,16 @@ export class ContainerExecutor implements Executor {
     }
   }
 
-  /** Mostly it has ended and we are about to hear of it; if not, the stream broke. */
-  #refollow(kept: Kept): void {
-    this.#later(() => {
-      if (kept.phase === "running") kept.output?.follow();
-    });
+  async #signal(kept: Kept): Promise<void> {
+    try {
+      const signal = kept.wanted === "kill" ? "SIGKILL" : await stopSignalOf(kept.container);
+      kept.sent.add(signal);
+      await kept.container.kill({ signal });
+    } catch (cause) {
+      // Gone or ended: its end is told. Away: asked again when it is back.
+      if (!isUnreachable(cause)) return;
+      this.#options.log.warn("a container could not be told to end yet", trouble(kept, cause));
+    }
   }
 
   // --- ending ---
@@ -301,66 +223,33 @@ export class ContainerExecutor implements Executor {
       const hostStartedAt = Date.now() - uptime() * 1000;
       this.#tell(kept, exitOf(container, { task: kept.task, sent: kept.sent, stderr, hostStartedAt }));
     } catch (cause) {
+      if (this.#isClosed) return;
       if (statusOf(cause) === 404) return this.#tell(kept, gone(kept.task));
-      // The next connection to the engine lists it again, and then its end is told.
-      this.#options.log.warn("the end of a container is not known yet", {
-        task: kept.task,
-        cause: wordsOf(cause),
-      });
+      this.#options.log.warn("the end of a container is not known yet", trouble(kept, cause));
       kept.phase = "running";
+      this.#later(retryMs, () => this.#died(kept.task));
     }
   }
 
+  /** A disk that is full must not keep the end from being told. */
   async #finishOutput(kept: Kept): Promise<void> {
     try {
       await kept.output?.finish();
     } catch (cause) {
-      if (isUnreachable(cause) && !isFileTrouble(cause)) throw cause;
-      this.#options.log.warn("a container's output is not complete", {
-        task: kept.task,
-        cause: wordsOf(cause),
-      });
+      if (this.#isClosed || (isUnreachable(cause) && !isFileTrouble(cause))) throw cause;
+      this.#options.log.warn("a container's output is not complete", trouble(kept, cause));
     }
   }
 
-  #later(call: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      call();
-    }, retryMs);
-    this.#timers.add(timer);
-  }
-
   #tell(kept: Kept, exit: TaskExit): void {
-    if (kept.phase === "ended") return;
+    if (kept.phase === "ended" || this.#isClosed) return;
     kept.phase = "ended";
     void kept.output?.close();
     if (this.#ends.observed) this.#ends.next(exit);
     else this.#unheard.push(exit);
   }
 
-  async #signal(kept: Kept): Promise<void> {
-    try {
-      const signal = kept.wanted === "kill" ? "SIGKILL" : await stopSignalOf(kept.container);
-      kept.sent.add(signal);
-      await kept.container.kill({ signal });
-    } catch (cause) {
-      // Gone or ended: its end is told. Away: asked again when it is back.
-      if (!isUnreachable(cause)) return;
-      this.#options.log.warn("a container could not be told to end yet", {
-        task: kept.task,
-        cause: wordsOf(cause),
-      });
-    }
-  }
-
   // --- finding again ---
-
-  #keep(task: string, container: Docker.Container, phase: Kept["phase"]): Kept {
-    const kept: Kept = { task, container, phase, output: undefined, wanted: undefined, sent: new Set() };
-    this.#tasks.set(task, kept);
-    return kept;
-  }
 
   async #resume(
     task: string,
@@ -371,18 +260,15 @@ export class ContainerExecutor implements Executor {
     if (found === undefined || found.State === "removing") return "absent";
     const container = this.#docker.getContainer(found.Id);
     if (found.State === "created") {
-      await this.#remove(container, { force: true });
+      await this.#own.remove(container, { force: true });
       return "absent";
     }
     const kept = this.#keep(task, container, "running");
     const opened = await this.#openOutput(kept);
     if (!opened.ok) this.#options.log.warn(opened.error.message, { task });
-    if (!hasEnded(found)) {
-      kept.output?.follow();
-      return "running";
-    }
-    this.#died(task);
-    return "ended";
+    if (hasEnded(found)) this.#died(task);
+    else this.#follow(kept);
+    return hasEnded(found) ? "ended" : "running";
   }
 
   /** We have a new connection: what happened in between is told now, and what was asked in vain is asked again. */
@@ -394,58 +280,34 @@ export class ContainerExecutor implements Executor {
       if (container === undefined) this.#tell(kept, gone(kept.task));
       else if (hasEnded(container)) this.#died(kept.task);
       else {
-        kept.output?.follow();
+        this.#follow(kept);
         if (kept.wanted !== undefined) void this.#signal(kept);
       }
     }
-    for (const name of this.#doomed) {
-      const removed = this.#remove(this.#docker.getContainer(name), { force: true });
-      void removed.then(() => this.#doomed.delete(name)).catch(() => undefined);
-    }
+    this.#own.sweep();
   }
 
-  #listOwn(): Promise<Docker.ContainerInfo[]> {
-    const label = Object.entries(this.#labels).map(([name, value]) => `${name}=${value}`);
-    return this.#docker.listContainers({ all: true, filters: JSON.stringify({ label }) });
+  /** One that nobody has asked us to recover. */
+  async #findAgain(task: string): Promise<Kept | undefined> {
+    const container = await this.#own.find(task);
+    return container === undefined ? undefined : keep(task, container, "running");
   }
 
-  /** One of ours that nobody has asked us to recover; the name alone may be somebody else's. */
-  async #findOwn(task: string): Promise<Kept | undefined> {
-    try {
-      const { Id, Config } = await this.#docker.getContainer(this.#nameOf(task)).inspect();
-      const isOurs = Object.entries(this.#labels).every(([name, value]) => Config.Labels[name] === value);
-      if (!isOurs) return undefined;
-      const container = this.#docker.getContainer(Id);
-      return { task, container, phase: "running", output: undefined, wanted: undefined, sent: new Set() };
-    } catch (cause) {
-      if (statusOf(cause) === 404) return undefined;
-      throw new Error(`the Docker engine at ${this.#dockerHost} does not answer: ${wordsOf(cause)}`, {
-        cause,
-      });
-    }
+  #keep(task: string, container: Docker.Container, phase: Kept["phase"]): Kept {
+    const kept = keep(task, container, phase);
+    this.#tasks.set(task, kept);
+    return kept;
   }
 
-  /** With its anonymous volumes. Safe for one that is not there or is being removed. */
-  async #remove(container: Docker.Container, { force }: { readonly force: boolean }): Promise<void> {
-    try {
-      await container.remove({ force, v: true });
-    } catch (cause) {
-      if (statusOf(cause) === 404 || /removal of container .* is already in progress/i.test(wordsOf(cause)))
-        return;
-      throw new Error(`the container could not be removed: ${wordsOf(cause)}`, { cause });
-    }
-  }
-
-  #nameOf(task: string): string {
-    return `em-${this.#options.cluster}-${task}`;
+  #later(ms: number, call: () => void): void {
+    if (this.#isClosed) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      call();
+    }, ms);
+    this.#timers.add(timer);
   }
 }
-
-const taskLabel = "emporion.task";
-
-const imageMissing = Symbol("the engine does not have the image");
-
-const killedBefore: LaunchFailure = { reason: "kill-requested", message: "it was killed before it started" };
 
 const gone = (task: string): TaskExit => ({
   task,
@@ -468,4 +330,6 @@ async function stopSignalOf(container: Docker.Container): Promise<string> {
 }
 
 const isFileTrouble = (cause: unknown): boolean =>
-  ["write", "open", "fstat", "writev"].includes((cause as NodeJS.ErrnoException).syscall ?? "");
+  ["write", "open", "fstat"].includes((cause as NodeJS.ErrnoException).syscall ?? "");
+
+const trouble = ({ task }: Kept, cause: unknown): object => ({ task, cause: wordsOf(cause) });

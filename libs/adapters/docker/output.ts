@@ -55,12 +55,7 @@ export class Output {
   /** Begins to follow, or goes on where it ended. Does nothing while it follows. */
   follow(): void {
     if (this.#following !== undefined || this.#isClosed) return;
-    this.#following = this.#copy()
-      .catch(() => undefined)
-      .then(() => {
-        this.#following = undefined;
-        if (!this.#isClosed) this.#options.ended();
-      });
+    this.#following = this.#followToEnd();
   }
 
   /** The container has ended: done when all that it wrote is in the files. Throws when the rest cannot be had or written. */
@@ -90,6 +85,16 @@ export class Output {
     this.#body?.destroy();
     await this.#following;
     await Promise.all([this.#files.stdout.close(), this.#files.stderr.close()]);
+  }
+
+  async #followToEnd(): Promise<void> {
+    try {
+      await this.#copy();
+    } catch {
+      // It is tried again, at the latest when the container has ended.
+    }
+    this.#following = undefined;
+    if (!this.#isClosed) this.#options.ended();
   }
 
   async #copy(): Promise<void> {

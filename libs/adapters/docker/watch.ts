@@ -6,16 +6,16 @@ import { fail, ok, type Result } from "#protocol/result.js";
 import { askInfo, type EngineInfo } from "./engine.js";
 import { wordsOf } from "./failure.js";
 import { lines } from "./lines.js";
+import { type Own, taskLabel } from "./own.js";
 
 export interface WatchOptions {
   readonly docker: Docker;
   readonly dockerHost: string;
-  /** `name=value`: what our containers bear. */
-  readonly labels: readonly string[];
+  readonly own: Own;
   readonly log: Log;
   /** There is something whose end we want to hear of: without a connection, try to get one. */
   readonly isNeeded: () => boolean;
-  readonly died: (labels: Readonly<Record<string, string>>) => void;
+  readonly died: (task: string | undefined) => void;
   /** All our containers, each time that we have a new connection. */
   readonly found: (containers: readonly Docker.ContainerInfo[]) => void;
 }
@@ -72,11 +72,11 @@ export class Watch {
   }
 
   async #connect(): Promise<Result<EngineInfo, string>> {
-    const { docker, dockerHost, labels, found } = this.#options;
+    const { docker, dockerHost, own, found } = this.#options;
     const info = await askInfo(docker, dockerHost);
     if (!info.ok) return info;
     try {
-      const filters = { type: ["container"], event: ["die"], label: [...labels] };
+      const filters = { type: ["container"], event: ["die"], label: own.filter };
       // The engine answers before it begins to collect events: `since` brings those of the moment between.
       const body = (await docker.getEvents({
         filters: JSON.stringify(filters),
@@ -90,7 +90,7 @@ export class Watch {
       this.#connected = info.value;
       this.#body = body;
       void this.#read(body);
-      found(await docker.listContainers({ all: true, filters: JSON.stringify({ label: labels }) }));
+      found(await own.list());
       return info;
     } catch (cause) {
       this.#connected = undefined;
@@ -125,7 +125,7 @@ export class Watch {
       Action?: string;
       Actor?: { Attributes?: Record<string, string> };
     };
-    if (Action === "die") this.#options.died(Actor?.Attributes ?? {});
+    if (Action === "die") this.#options.died(Actor?.Attributes?.[taskLabel]);
   }
 
   #pause(ms: number): Promise<void> {
