@@ -166,9 +166,12 @@ export class SimCluster {
     }
   }
 
+  /** One of this id that is being deleted stays deleted. */
   async deploy(given: object): Promise<void> {
     const definition = Value.Default(AppDefinition, { cmd: "serve", cpus: 0.5, mem: 64, ...given });
-    await this.ask(appsApi.put, { definition: definition as AppDefinition, mode: "put" });
+    await this.ask(appsApi.put, { definition: definition as AppDefinition, mode: "put" }).catch(
+      unlessConflict,
+    );
   }
 
   async scale(id: string, instances: number): Promise<void> {
