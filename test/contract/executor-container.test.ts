@@ -12,6 +12,7 @@ import { startDocker, type TestEngine } from "#test/support/docker.js";
 import { eventually } from "#test/support/eventually.js";
 import { fakeRegistry } from "#test/support/registry.js";
 import { freePorts } from "#test/support/tools.js";
+import { executorContract } from "./executor.js";
 
 describe("container executor on a Docker engine", function () {
   this.timeout(60_000);
@@ -35,9 +36,8 @@ describe("container executor on a Docker engine", function () {
     await Promise.all(all.map(({ Id }) => engine.docker.getContainer(Id).remove({ force: true, v: true })));
   };
 
-  /** An agent's executor with what it has told; a second one is the agent after its own death. */
-  function open(over: Partial<ContainerExecutorOptions> = {}) {
-    const executor = new ContainerExecutor({
+  function openUnheard(over: Partial<ContainerExecutorOptions>): ContainerExecutor {
+    return new ContainerExecutor({
       cluster: "test",
       agent: "agent-a",
       owner: root,
@@ -47,6 +47,11 @@ describe("container executor on a Docker engine", function () {
       dockerHost: engine.dockerHost,
       ...over,
     });
+  }
+
+  /** An agent's executor with what it has told; a second one is the agent after its own death. */
+  function open(over: Partial<ContainerExecutorOptions> = {}) {
+    const executor = openUnheard(over);
     opened.push(executor);
     const exits: TaskExit[] = [];
     executor.exits.subscribe((exit) => exits.push(exit));
@@ -92,6 +97,27 @@ describe("container executor on a Docker engine", function () {
     assert.ok(!result.ok, "it was launched");
     return result.error;
   }
+
+  executorContract(
+    "containers of a Docker engine",
+    async () => {
+      const host = mkdtempSync(join(root, "host-"));
+      const over = { owner: host, sandbox: (task: string) => join(host, task) };
+      return {
+        agent: async () => openUnheard(over),
+        // The engine sees the same when an agent's process is gone: the end of its connections.
+        crash: (executor) => executor.close(),
+        order: (id, command, spec) => {
+          mkdirSync(join(host, id), { recursive: true });
+          const { spec: base, ...rest } = order({ command }, spec);
+          return { ...rest, spec: { ...base, id } };
+        },
+        stdout: (id) => readFileSync(join(host, id, "stdout"), "utf8"),
+        end: removeAll,
+      };
+    },
+    20_000,
+  );
 
   describe("what it is", () => {
     it("tells the engine's version, and warns of nothing when the engine keeps tasks alive", async () => {

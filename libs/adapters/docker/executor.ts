@@ -43,8 +43,6 @@ export interface ContainerExecutorOptions {
 const commandsMost = 4;
 /** Before what failed is tried again. */
 const retryMs = 1000;
-/** Longest that a task's output waits for other starts. */
-const followLateMs = 2000;
 const stderrLooked = 400;
 
 /**
@@ -164,13 +162,7 @@ export class ContainerExecutor implements Executor {
     if (kept.phase === "ending") return void this.#end(kept);
     kept.phase = "running";
     if (kept.wanted !== undefined) void this.#signal(kept);
-    if (this.#starts.isIdle) this.#followAll();
-    else this.#later(followLateMs, () => this.#follow(kept));
-  }
-
-  /** A follower costs the engine a part of a start; so in a burst of starts they wait until it is over. */
-  #followAll(): void {
-    for (const kept of this.#tasks.values()) this.#follow(kept);
+    this.#follow(kept);
   }
 
   #follow({ phase, output }: Kept): void {

@@ -34,16 +34,10 @@ type Tried = Result<void, LaunchFailure | typeof imageMissing>;
 export class Starts {
   readonly #options: StartsOptions;
   readonly #limit: LimitFunction;
-  #underWay = 0;
 
   constructor(options: StartsOptions) {
     this.#options = options;
     this.#limit = pLimit(options.most);
-  }
-
-  /** Nothing is being started, or waits to be. */
-  get isIdle(): boolean {
-    return this.#underWay === 0;
   }
 
   /** Puts the container into `kept`. A kill that comes meanwhile ends the attempt. */
@@ -59,11 +53,11 @@ export class Starts {
       if (!pulled.ok) return pulled;
     }
     // Asking for the image first would cost every start a question that is nearly always answered with yes.
-    const first = await this.#inTurn(options.value, kept);
+    const first = await this.#limit(() => this.#createAndStart(options.value, kept));
     if (first.ok || first.error !== imageMissing) return first as Result<void, LaunchFailure>;
     const pulled = await images.pull(image);
     if (!pulled.ok) return pulled;
-    const second = await this.#inTurn(options.value, kept);
+    const second = await this.#limit(() => this.#createAndStart(options.value, kept));
     if (second.ok || second.error !== imageMissing) return second as Result<void, LaunchFailure>;
     return fail({
       reason: "image-missing",
@@ -80,15 +74,6 @@ export class Starts {
       sandbox: sandbox(order.spec.id),
       hasInit: init,
     });
-  }
-
-  async #inTurn(options: Docker.ContainerCreateOptions, kept: Kept): Promise<Tried> {
-    this.#underWay++;
-    try {
-      return await this.#limit(() => this.#createAndStart(options, kept));
-    } finally {
-      this.#underWay--;
-    }
   }
 
   async #createAndStart(options: Docker.ContainerCreateOptions, kept: Kept): Promise<Tried> {
