@@ -53,7 +53,7 @@ export class LocalCluster {
       throw new StartFailure(`there is no nats-server: ${tools.nats.reason}`);
     const data = await DataDirectory.take(options.data);
     try {
-      await new Supervisor(data, clock, say).endLeftovers(programs.programMarks);
+      await new Supervisor(data, clock, say).endLeftovers();
       const ports = await choosePorts(options, tools);
       return new LocalCluster({ tools, ports, data, options, clock, say });
     } catch (cause) {

@@ -93,9 +93,6 @@ export const jobsProgram = (common: Common): Program => service("jobs", common, 
 export const gatewayProgram = (common: Common, port: number): Program =>
   service("gateway", common, { EMPORION_GATEWAY_HOST: "127.0.0.1", EMPORION_GATEWAY_PORT: String(port) });
 
-/** What of a command line tells that a process is one of a cluster's own. */
-export const programMarks = ["nats-server", "consul", ".build/services/"];
-
 function service(
   name: string,
   { root, cluster, natsUrl, consulAddress }: Common,

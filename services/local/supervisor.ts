@@ -4,7 +4,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import type { Cancel, Clock } from "#libs/ports/clock.js";
 import { backoffMs } from "#libs/core/backoff.js";
 import type { DataDirectory } from "./data-directory.js";
-import { endProcess, processRuns } from "./processes.js";
+import { endProcess, writesTo } from "./processes.js";
 
 /** A program that is kept running. */
 export interface Program {
@@ -37,17 +37,18 @@ export class Supervisor {
     this.#say = say;
   }
 
-  /** Ends what an earlier cluster of this directory left when it was killed. Tasks are not among them. */
-  async endLeftovers(marks: readonly string[]): Promise<void> {
-    for (const file of await readdir(this.#data.in("run"))) {
-      const name = file.replace(/\.pid$/, "");
-      if (name === "local" || name === file) continue;
+  /**
+   * Ends what an earlier cluster of this directory left when it was killed: agents without warning, so that their tasks go on
+   * and are found again; the others in good order.
+   */
+  async endLeftovers(): Promise<void> {
+    const names = (await readdir(this.#data.in("run"))).map((file) => file.replace(/\.pid$/, ""));
+    for (const name of names.filter((each) => each !== "local").toSorted()) {
       const pid = Number(await readFile(this.#data.pidFile(name), "utf8").catch(() => ""));
-      for (const mark of marks)
-        if (await processRuns(pid, mark)) {
-          this.#say(`${name}: ending process ${pid}, left by an earlier start`);
-          await endProcess(pid, 5000, this.#clock);
-        }
+      if (await writesTo(pid, this.#data.logFile(name))) {
+        this.#say(`${name}: ending process ${pid}, left by an earlier start`);
+        await endProcess(pid, name.startsWith("agent-") ? 0 : 5000, this.#clock);
+      }
       await rm(this.#data.pidFile(name), { force: true });
     }
   }

@@ -102,6 +102,8 @@ for (const kind of worlds) {
       first[0]!.acknowledge();
       await world.done(there.bus.request("nobody", bytes(""), 1000));
       subscription.unsubscribe();
+      // The server must have heard of it before there is more to read.
+      await world.done(there.bus.request("nobody", bytes(""), 1000));
       await append("q.f.a", "2");
       const second = consumed(here, "f");
       await world.until("the second", () => second.length === 1);

@@ -64,6 +64,18 @@ describe("a cluster on one machine", function () {
     assert.equal(app.tasksRunning, 3);
   });
 
+  it("what a killed cluster left is ended by the next start, which finds its tasks again", async () => {
+    await cluster.api.settled("/local/app");
+    const before = await runningIds(cluster);
+    const pids = ["master", "agent-a", "agent-b", "apps", "gateway"].map((name) => cluster.pid(name));
+    await cluster.kill();
+    assert.ok(pids.every(isAlive));
+    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2"] });
+    assert.ok(!pids.some(isAlive));
+    await eventually("the tasks to be found again", async () => (await runningIds(cluster)).length === 3);
+    assert.deepEqual(await runningIds(cluster), before);
+  });
+
   it("with --keep-tasks tasks go on, and the next start has the same ones", async () => {
     await cluster.end();
     cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2", "--keep-tasks"] });

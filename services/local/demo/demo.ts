@@ -61,7 +61,8 @@ export class Demo {
 
   async rows(): Promise<readonly DemoRow[]> {
     const { apps = [] } = (await this.#client.get<{ apps: AppInfo[] }>("/v2/apps?embed=apps.tasks")) ?? {};
-    return [...apps.map(appRow), await this.#piRow()];
+    const own = new Set(demoApps(this.#options).map(({ id }) => id));
+    return [...apps.filter(({ id }) => own.has(id)).map(appRow), await this.#piRow()];
   }
 
   async #piRow(): Promise<DemoRow> {

@@ -19,6 +19,8 @@ export interface LocalCluster {
   /** kill -9 of a process of the cluster; kept when its supervisor has started it again. */
   crash(name: string): Promise<void>;
   output(): string;
+  /** kill -9 of the supervisor: what it started goes on without it. */
+  kill(): Promise<void>;
   /** Asks it to end, as Ctrl-C does, and waits until it has. The data stays. */
   end(): Promise<void>;
   /** The same, and the data goes. */
@@ -54,6 +56,7 @@ export async function startCluster({
       await eventually(`${name} to be started again`, () => pid(name) !== before, 10_000);
     },
     output: () => local.output(),
+    kill: () => local.end("SIGKILL"),
     end: () => local.end("SIGTERM"),
     async remove() {
       await local.end("SIGTERM");
