@@ -12,6 +12,8 @@ export class ServerStreams {
   readonly #schedule: Schedule;
   readonly #wall: () => number;
   readonly #streams = new Map<string, ServerStream>();
+  /** For checks: told of all that comes for a stream, also of what it has got already. */
+  came: (subject: string, bytes: Uint8Array) => void = () => {};
 
   constructor(schedule: Schedule, wall: () => number) {
     this.#schedule = schedule;
@@ -36,6 +38,7 @@ export class ServerStreams {
 
   /** The sequence; `full` when the stream takes no more; undefined when there is no stream for it. */
   append(subject: string, bytes: Uint8Array, id: string): number | "full" | undefined {
+    this.came(subject, bytes);
     return this.#of(subject)?.append(subject, bytes, id);
   }
 

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { masterApi } from "#protocol/api.js";
 import { jobsApi } from "#protocol/job.js";
 import { contains, sum } from "#libs/core/resources.js";
+import { isTerminal } from "#libs/core/task-state.js";
 import { defaultSettings } from "#services/master/settings.js";
+import type { HostTasks } from "./agent-host.js";
 import type { SimCluster } from "./cluster.js";
 
 /** A rescind that nobody answered is sent again; the way there and back. */
@@ -54,7 +56,22 @@ async function assertAgreement(cluster: SimCluster): Promise<void> {
     services.toSorted(),
     "the registry does not have what runs",
   );
+  for (const { id, tasks } of hosts) assertTold(cluster, id, tasks);
   await assertBooks(cluster);
+}
+
+/** R5: of every task that ever started the stream has got its present state. */
+function assertTold({ rules }: SimCluster, agent: string, tasks: HostTasks): void {
+  const running = new Set(tasks.running());
+  const untold = tasks.started.filter(({ id }) => {
+    const state = rules.stateOf(id);
+    return state === undefined || isTerminal(state) === running.has(id);
+  });
+  assert.deepEqual(
+    untold.map(({ id }) => `${id}: ${rules.stateOf(id)}`),
+    [],
+    `updates of agent ${agent} that did not come`,
+  );
 }
 
 /** The leader's books against the hosts: R1, and nothing that is out for ever. */

@@ -1,7 +1,7 @@
 import { LeaderAnnouncement } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
 import { StatusBatch } from "#protocol/status.js";
-import type { Subjects } from "#protocol/subjects.js";
+import { type Subjects, wildcardOf } from "#protocol/subjects.js";
 import type { TaskSpec, TaskUpdate } from "#protocol/task.js";
 import { contains, sum } from "#libs/core/resources.js";
 import { canFollow } from "#libs/core/task-state.js";
@@ -24,16 +24,19 @@ export class Rules {
   readonly #startedOn = new Map<string, string>();
   readonly #latest = new Map<string, TaskUpdate>();
   readonly #leaders = new Map<number, string>();
-  #isReading = false;
+  readonly #statusPattern: string;
 
   constructor(world: SimWorld, subjects: Subjects) {
     this.#world = world;
     this.#subjects = subjects;
+    this.#statusPattern = subjects.statusAll;
+    world.server.streams.came = (subject, bytes) => {
+      if (wildcardOf(this.#statusPattern, subject) !== undefined) this.#updated(bytes);
+    };
     this.listenAtServer();
   }
 
   get areBroken(): boolean {
-    if (!this.#isReading) this.#readUpdates();
     return this.#breaches.length > 0;
   }
 
@@ -56,28 +59,21 @@ export class Rules {
   /** To be called again when the server has died: it forgets who listens. */
   listenAtServer(): void {
     const { server } = this.#world;
-    this.#isReading = false;
     server.subscribe(this.#subjects.leader, ({ bytes }) => {
       const said = announcements.decode(bytes);
       if (said.ok) this.#leads(said.value.epoch, said.value.master);
     });
   }
 
-  /** How many updates of how many tasks were looked at. */
-  get tasksSeen(): number {
-    return this.#latest.size;
+  /** The last state that the stream has got of a task. */
+  stateOf(task: string): TaskUpdate["state"] | undefined {
+    return this.#latest.get(task)?.state;
   }
 
-  /** As soon as the stream is there. */
-  #readUpdates(): void {
-    const stream = this.#world.server.streams.named(this.#subjects.statusStream);
-    if (stream === undefined) return;
-    this.#isReading = true;
-    stream.read(0, ">", ({ bytes }) => {
-      const batch = batches.decode(bytes);
-      if (!batch.ok) return this.breach(`an update does not decode: ${JSON.stringify(batch.error.faults)}`);
-      for (const update of batch.value.updates) this.#moves(update);
-    });
+  #updated(bytes: Uint8Array): void {
+    const batch = batches.decode(bytes);
+    if (!batch.ok) return this.breach(`an update does not decode: ${JSON.stringify(batch.error.faults)}`);
+    for (const update of batch.value.updates) this.#moves(update);
   }
 
   #startsOnce({ id: host }: AgentHost, { id }: TaskSpec): void {
