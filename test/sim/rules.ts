@@ -49,7 +49,7 @@ export class Rules {
     this.#breaches.push(`at ${this.#world.schedule.now.toFixed(1)} ms: ${what}`);
   }
 
-  watch(host: AgentHost): void {
+  watch(host: Watched): void {
     host.tasks.starting = (spec) => {
       this.#startsOnce(host, spec);
       this.#fits(host, spec);
@@ -76,13 +76,13 @@ export class Rules {
     for (const update of batch.value.updates) this.#moves(update);
   }
 
-  #startsOnce({ id: host }: AgentHost, { id }: TaskSpec): void {
+  #startsOnce({ id: host }: Watched, { id }: TaskSpec): void {
     const before = this.#startedOn.get(id);
     if (before !== undefined) this.breach(`R3: task ${id} starts on ${host}, and had started on ${before}`);
     this.#startedOn.set(id, host);
   }
 
-  #fits({ id, totals, tasks }: AgentHost, spec: TaskSpec): void {
+  #fits({ id, totals, tasks }: Watched, spec: TaskSpec): void {
     const taken = [...tasks.runningSpecs(), spec].map(({ resources }) => resources);
     const ports = taken.flatMap((each) => each.ports).flatMap(([first, last]) => range(first, last));
     const text = JSON.stringify(spec.resources);
@@ -109,6 +109,8 @@ export class Rules {
     this.#leaders.set(epoch, known);
   }
 }
+
+type Watched = Pick<AgentHost, "id" | "totals" | "tasks">;
 
 const range = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
