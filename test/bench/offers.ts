@@ -1,5 +1,3 @@
-import { cpus } from "node:os";
-import Table from "cli-table3";
 import type { AgentInfo } from "#protocol/agent.js";
 import type { Need } from "#protocol/framework.js";
 import { amounts } from "#libs/core/resources.js";
@@ -8,6 +6,7 @@ import { MasterMachine } from "#services/master/machine.js";
 import { emptyRegistry } from "#services/master/registry.js";
 import { defaultSettings } from "#services/master/settings.js";
 import type { BenchOptions } from "./main.js";
+import { met, print, type Row } from "./report.js";
 
 /**
  * Allocation in process: the leading master's machine alone, as in production, without the bus. A pass is the handling of
@@ -18,23 +17,14 @@ export async function run({ json }: BenchOptions): Promise<void> {
   const results: Result[] = [];
   for (const scenario of scenarios) results.push(measure(scenario));
   results.push(...oneChange());
-  const report = {
-    bench: "offers",
-    machine: `${cpus()[0]?.model ?? "?"}, ${cpus().length} cores, Node ${process.version}`,
-    results,
-  };
-  if (!json) {
-    const table = new Table({ head: ["what", "offers", "median ms", "best", "worst", "cpu ms", "aim ms"] });
-    for (const { what, offers, medianMs, bestMs, worstMs, cpuMs, aimMs } of results)
-      table.push([
-        what,
-        offers,
-        ...[medianMs, bestMs, worstMs, cpuMs].map((ms) => ms.toFixed(3)),
-        aimMs ?? "",
-      ]);
-    process.stdout.write(`${report.machine}\n${table.toString()}\n`);
-  }
-  process.stdout.write(`${JSON.stringify(report)}\n`);
+  const columns = ["what", "offers", "median ms", "best", "worst", "cpu ms", "aim ms", "met"];
+  print({ bench: "offers", columns, rows: results.map(rowOf) }, json);
+}
+
+function rowOf({ what, offers, medianMs, bestMs, worstMs, cpuMs, aimMs }: Result): Row {
+  const times = [medianMs, bestMs, worstMs, cpuMs].map((ms) => ms.toFixed(3));
+  const aim = aimMs === undefined ? ["", ""] : [`${aimMs}`, met(medianMs <= aimMs)];
+  return [what, `${offers}`, ...times, ...aim];
 }
 
 interface Result {
