@@ -4,7 +4,7 @@ import { type Instant, never } from "#libs/core/time.js";
 import { type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
 import { endText, outcomeOf } from "./outcome.js";
 import type { RunRecord } from "./record.js";
-import { verdictOn } from "./retry.js";
+import { longestPauseMs, verdictOn } from "./retry.js";
 import { secondsText } from "#libs/core/words.js";
 
 /** Attempts that a run shows: the first one, and the last ones. */
@@ -58,8 +58,12 @@ export class ManagedRun {
     this.#failures = failures;
     this.#mishaps = mishaps;
     const mono = (wall: number) => at.mono - (at.wall - wall);
-    this.#createdAt = mono(run.createdAt);
-    this.#notBefore = run.retryAt === undefined ? this.#createdAt : mono(run.retryAt);
+    // A clock that was set back meanwhile must not make it wait until it shows the old time again.
+    this.#createdAt = Math.min(at.mono, mono(run.createdAt));
+    this.#notBefore =
+      run.retryAt === undefined
+        ? this.#createdAt
+        : Math.min(at.mono + longestPauseMs(spec), mono(run.retryAt));
     this.#waitsSince = Math.max(this.#createdAt, this.#notBefore);
     if (run.stopRequested && !this.hasEnded) this.#ending = "stopped";
   }

@@ -47,6 +47,10 @@ export function verdictOn(
   }
 }
 
+/** No attempt waits longer for the next. */
+export const longestPauseMs = (spec: RunRecord["spec"]): number =>
+  Math.max(afterMishaps.mostMs, afterFailures(spec).mostMs);
+
 const afterFailures = (spec: RunRecord["spec"]): Backoff => ({
   firstMs: spec.backoffSeconds * 1000,
   factor: spec.backoffFactor,

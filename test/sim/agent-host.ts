@@ -129,6 +129,11 @@ export class AgentHost {
     this.#host.restart();
   }
 
+  /** While it is full, the agent can record nothing. */
+  set diskIsFull(isFull: boolean) {
+    this.#disk.full = isFull;
+  }
+
   /** The services' ports answer as the test says: http checks ask here. */
   get probe(): SimProbe {
     return this.#probe;

@@ -71,6 +71,27 @@ const troubles: readonly Trouble[] = [
     },
   },
   {
+    name: "a disk is full",
+    begin(cluster, random) {
+      const host = pick(random, hostsUp(cluster));
+      if (host !== undefined) host.diskIsFull = true;
+      return (
+        host &&
+        (() => {
+          host.diskIsFull = false;
+        })
+      );
+    },
+  },
+  {
+    name: "somebody sets a wall clock",
+    begin(cluster, random) {
+      const node = pick(random, cluster.world.nodes);
+      node?.clock.jumpWall(random.between(-3_600_000, 3_600_000));
+      return () => {};
+    },
+  },
+  {
     name: "the registry is away, and has forgotten all when it is back",
     begin({ catalog }) {
       catalog.goAway();

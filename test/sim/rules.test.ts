@@ -33,12 +33,12 @@ function watched() {
     rules,
     startsOnA: host("a"),
     startsOnB: host("b"),
-    says(number: number, state: TaskState, task = "t") {
+    says: (number: number, state: TaskState, task = "t"): void => {
       const updates = [{ task, number, state, at: 0 }];
       const batch = { agent: "a", framework: "apps", generation: 1, batch: number, updates };
       world.server.streams.came(subjects.status("apps", "a"), batches.encode(batch));
     },
-    leads(master: string, epoch: number) {
+    leads: (master: string, epoch: number): void => {
       const bytes = new TextEncoder().encode(JSON.stringify({ epoch, master }));
       world.server.publish({ subject: subjects.leader, bytes });
     },

@@ -58,6 +58,8 @@ export class SmallCluster {
   readonly launched: TaskSpec[] = [];
   readonly killed: string[] = [];
   mono = 1_000_000;
+  /** How much somebody has set the wall clock. */
+  wallAheadMs = 0;
   /** Writes are answered only when it says so. */
   holdsWrites = false;
   /** What an agent answers to a launch; undefined: it takes it. */
@@ -97,7 +99,7 @@ export class SmallCluster {
   }
 
   get wall(): number {
-    return Date.UTC(2026, 0, 1) + this.mono;
+    return Date.UTC(2026, 0, 1) + this.mono + this.wallAheadMs;
   }
 
   addAgent(id: string, { cpus = 4, mem = 4096, attributes = {} }: SmallAgent = {}): void {

@@ -145,6 +145,17 @@ describe("jobs", () => {
       assert.equal([...play.bucket.keys()].filter((key) => key.startsWith("launch.")).length, 0);
     });
 
+    it("does not wait for a clock that was set back before a failover", () => {
+      const play = cluster();
+      create(play, { ...retrying, maxBackoffSeconds: 60 });
+      start(play);
+      play.ends(only(play), { exitCode: 1 });
+      play.wallAheadMs = -3_600_000;
+      play.failover();
+      play.pass(60_000);
+      only(play);
+    });
+
     it("keeps its delay and its count over a failover", () => {
       const play = cluster();
       create(play, retrying);
