@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { SystemClock } from "#libs/adapters/clock.js";
 import type { Bus } from "#libs/ports/bus.js";
-import type { Clock } from "#libs/ports/clock.js";
+import { type Clock, delay } from "#libs/ports/clock.js";
 import type { Store } from "#libs/ports/store.js";
 import type { Streams } from "#libs/ports/stream.js";
 import type { SimNode } from "#libs/sim/node.js";
@@ -42,18 +41,20 @@ export interface WorldKind {
 
 async function realWorld(): Promise<World> {
   const server = await startNats();
+  const clock = new SystemClock();
   const links = new Map<Node, Connected["link"]>();
   return {
     async node(name) {
       const { link, bus, streams, store } = await connected(server.url, name);
-      const node = { bus, streams, store, clock: new SystemClock() };
+      const node = { bus, streams, store, clock };
       links.set(node, link);
       return node;
     },
     die: async (node) => links.get(node)?.nc.close(),
     until: eventually,
     done: (promise) => promise,
-    pass: (ms) => sleep(ms),
+    // Not by a bare timer: Node may fire it up to a millisecond early.
+    pass: (ms) => delay(clock, ms),
     serverDies: () => server.kill(),
     serverReturns: () => server.restart(),
     async end() {
