@@ -59,9 +59,10 @@ export class BareSpawns {
   }
 
   async #spawn(name: string): Promise<{ end(): Promise<void> }> {
-    const { group, settings } = this.#cgroups.prepare(name, { cpus: 0.02, memMax: memoryBytes });
-    const child = spawnInside(program, group, this.#home);
+    const { group, settings, limits } = this.#cgroups.prepare(name, { cpus: 0.02, memMax: memoryBytes });
     for (const [file, value] of settings) writeFileSync(file, value);
+    const child = spawnInside(program, group, this.#home);
+    for (const [file, value] of limits) writeFileSync(file, value);
     await once(child, "spawn");
     return {
       async end() {

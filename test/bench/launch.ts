@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import Docker from "dockerode";
 import type { Api } from "#test/e2e/support/api.js";
 import { type LocalCluster, startCluster } from "#test/e2e/support/cluster.js";
@@ -15,18 +16,15 @@ import { median, met, print, quantile, type Row } from "./report.js";
  * From a deploy by HTTP to all instances running, through the whole path; next to what the machine can do without a cluster, in
  * the same run. Floor and cluster take turns, and each round has a ratio of its own: absolute times drift on a shared machine.
  */
-export async function run({ json }: BenchOptions): Promise<void> {
+export async function run({ json, args }: BenchOptions): Promise<void> {
+  const chosen = partsIn(args);
   const cluster = await startCluster({ flags: ["--empty", "--agents", "1"] });
   const spawns = new BareSpawns();
   try {
     const docker = new Docker({ socketPath: cluster.dockerSocket });
     const { image } = await prepareWork(cluster.dockerSocket);
-    const rows = [
-      await processes(cluster.api, spawns, 50),
-      await processes(cluster.api, spawns, 200),
-      ...(await idle(cluster.api, spawns, 100)),
-      ...(await containers(cluster, docker, image, 50)),
-    ];
+    const rows: Row[] = [];
+    for (const part of chosen) rows.push(...(await parts[part]({ cluster, spawns, docker, image })));
     const columns = ["what", "cluster", "floor", "ratio (rounds)", "aim", "met"];
     const beside = { docker: (await docker.version()).Version };
     print({ bench: "launch", columns, rows, beside }, json);
@@ -34,6 +32,33 @@ export async function run({ json }: BenchOptions): Promise<void> {
     spawns.close();
     await cluster.remove();
   }
+}
+
+interface Scene {
+  readonly cluster: LocalCluster;
+  readonly spawns: BareSpawns;
+  readonly docker: Docker;
+  readonly image: string;
+}
+
+const parts = {
+  processes: async ({ cluster, spawns }: Scene) => [
+    await processes(cluster.api, spawns, 50),
+    await processes(cluster.api, spawns, 200),
+  ],
+  idle: ({ cluster, spawns }: Scene) => idle(cluster.api, spawns, 100),
+  containers: ({ cluster, docker, image }: Scene) => containers(cluster, docker, image, 50),
+};
+
+type Part = keyof typeof parts;
+const partNames = Object.keys(parts) as Part[];
+
+/** All of them unless some are named. */
+function partsIn(args: readonly string[]): readonly Part[] {
+  const unknown = args.filter((arg) => !(partNames as string[]).includes(arg));
+  if (unknown.length > 0)
+    throw new Error(`expected parts of ${partNames.join(", ")}, found ${unknown.join(", ")}`);
+  return args.length === 0 ? partNames : partNames.filter((part) => args.includes(part));
 }
 
 interface AppToRun {
@@ -61,11 +86,13 @@ const boxes = (image: string, instances: number): AppToRun => ({
   mem: 32,
 });
 
-const processRounds = 7;
+const processRounds = 5;
 const containerRounds = 3;
-/** One container after the other, and more and more of them at a time. */
-const concurrencies = [1, 2, 4, 8];
-const sampled = 12;
+const idleWarmUp = 20;
+const idleMs = 100;
+const concurrencies = [2, 4, 8];
+/** Containers with which the best of them is looked for. */
+const sampled = 8;
 
 async function processes(api: Api, spawns: BareSpawns, count: number): Promise<Row> {
   const app = sleepers("/bench/process", count);
@@ -127,17 +154,22 @@ async function timeToRunning(api: Api, definition: AppToRun): Promise<number> {
   return tookMs;
 }
 
-/** One more instance on a cluster that has nothing else to do, and a bare spawn, in turn. */
+/**
+ * One more instance on a cluster that has nothing else to do, and a bare spawn, in turn. Pauses let the cluster be idle before, and
+ * keep us from asking while it launches: the agent's clock says when it ran.
+ */
 async function idle(api: Api, spawns: BareSpawns, launches: number): Promise<Row[]> {
   const { id, ...definition } = sleepers("/bench/idle", 0);
   await api.deploy({ id, ...definition });
   const floors: number[] = [];
   const latencies: number[] = [];
   const known = new Set<string>();
-  for (let instances = 1; instances <= launches; instances++) {
-    floors.push(await spawns.all(1));
+  for (let instances = 1; instances <= idleWarmUp + launches; instances++) {
+    const floor = await spawns.all(1);
+    await sleep(idleMs);
     const startedAt = Date.now();
     await api.send("PUT", `/v2/apps${id}`, { instances });
+    await sleep(idleMs);
     const task = await eventually(
       "the instance to run",
       async () =>
@@ -145,6 +177,8 @@ async function idle(api: Api, spawns: BareSpawns, launches: number): Promise<Row
       10_000,
     );
     known.add(task.spec.id);
+    if (instances <= idleWarmUp) continue;
+    floors.push(floor);
     latencies.push((task.startedAt ?? Number.NaN) - startedAt);
   }
   await api.remove(id);
