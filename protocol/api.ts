@@ -3,7 +3,7 @@ import { AgentInfo, Use } from "./agent.js";
 import { Refusal } from "./errors.js";
 import { Need } from "./framework.js";
 import { AgentId, Epoch, FrameworkId, RoleName } from "./ids.js";
-import { Offer } from "./offer.js";
+import { Offer, OfferId } from "./offer.js";
 import { Resources } from "./resources.js";
 
 /** One call of a service's API on the bus: subject `em.<c>.api.<service>.<name>`, answered by the service's leader. */
@@ -34,6 +34,13 @@ export const ApiReply = <A extends TSchema>(answer: A) =>
   ]);
 
 const Nothing = Type.Object({});
+
+/** Of a list in order of id: those after `after`, at most `most`, and no more than a message holds. */
+const pageAfter = <I extends TSchema>(id: I) =>
+  Type.Object({ after: Type.Optional(id), most: Type.Optional(Type.Integer({ minimum: 1 })) });
+
+/** `more`: others come after the last of these. A page that has more is never empty. */
+const pageOf = <V extends TSchema>(view: V) => Type.Object({ items: Type.Array(view), more: Type.Boolean() });
 
 /** An agent as the leader knows it. */
 export const AgentView = Type.Object(
@@ -129,10 +136,13 @@ export const Demand = Type.Object(
 export type Demand = Static<typeof Demand>;
 
 export const masterApi = {
-  agents: apiCall("master", "agents", Nothing, Type.Array(AgentView)),
-  frameworks: apiCall("master", "frameworks", Nothing, Type.Array(FrameworkView)),
-  roles: apiCall("master", "roles", Nothing, Type.Array(RoleView)),
-  offers: apiCall("master", "offers", Nothing, Type.Array(OfferView)),
+  agents: apiCall("master", "agents", pageAfter(AgentId), pageOf(AgentView)),
+  frameworks: apiCall("master", "frameworks", pageAfter(FrameworkId), pageOf(FrameworkView)),
+  roles: apiCall("master", "roles", pageAfter(RoleName), pageOf(RoleView)),
+  /** In order of agent, then of number. */
+  offers: apiCall("master", "offers", pageAfter(OfferId), pageOf(OfferView)),
+  /** One of them, or `not-found`. */
+  agent: apiCall("master", "agent", Type.Object({ agent: AgentId }), AgentView),
   /** Sets a role's weight (above 0; 1 unless set) and limit; what is absent stays. */
   setRole: apiCall(
     "master",

@@ -71,6 +71,12 @@ export type SealedOffer = Static<typeof SealedOffer>;
 export const offerId = (offer: Pick<Offer, "agent" | "epoch" | "number">): string =>
   `${offer.epoch}.${offer.number}@${offer.agent}`;
 
+/** What `offerId` made the name of; undefined when it is no such name. */
+export function namedOffer(name: string): Pick<Offer, "agent" | "epoch" | "number"> | undefined {
+  const [, epoch, number, agent] = /^(\d+)\.(\d+)@(.+)$/.exec(name) ?? [];
+  return agent === undefined ? undefined : { agent, epoch: Number(epoch), number: Number(number) };
+}
+
 export const OfferId = Type.String({ pattern: "^[0-9]+\\.[0-9]+@.+$", maxLength: 128 });
 
 /** True when `a` is an older session than `b`. */

@@ -6,6 +6,8 @@ import { jobsApi } from "#protocol/job.js";
 import { RegisteredService } from "#protocol/sandbox.js";
 import { TaskStatus } from "#protocol/task.js";
 import { Refused } from "./answer.js";
+import type { BusApi } from "./bus-api.js";
+import { allAgents, allFrameworks, allOffers, allRoles } from "./lists.js";
 import { appIdOf } from "./marathon.js";
 import type { Parts } from "./parts.js";
 
@@ -20,18 +22,18 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
     path: string,
     summary: string,
     view: typeof AgentView | typeof FrameworkView | typeof RoleView | typeof OfferView,
-    call: Parameters<typeof api.call>[0],
+    all: (api: BusApi) => Promise<object[]>,
   ) =>
     app.get(
       `/cluster/${path}`,
       { schema: { tags, summary, response: { 200: Type.Array(view) } } },
-      async () => api.call(call, {}),
+      async () => all(api),
     );
 
-  list("agents", "Agents: what they have, what is used and offered", AgentView, masterApi.agents);
-  list("frameworks", "Frameworks: their sessions, shares and needs", FrameworkView, masterApi.frameworks);
-  list("roles", "Roles: weights, limits, shares", RoleView, masterApi.roles);
-  list("offers", "Offers that are out now", OfferView, masterApi.offers);
+  list("agents", "Agents: what they have, what is used and offered", AgentView, allAgents);
+  list("frameworks", "Frameworks: their sessions, shares and needs", FrameworkView, allFrameworks);
+  list("roles", "Roles: weights, limits, shares", RoleView, allRoles);
+  list("offers", "Offers that are out now", OfferView, allOffers);
 
   app.get("/cluster/leader", { schema: { tags, summary: "The leading master and its epoch" } }, async () =>
     api.call(masterApi.leader, {}),
@@ -140,7 +142,7 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
   const demandsOf = async (kind: "apps" | "jobs" | "frameworks", id: string) => {
     if (kind === "apps") return api.call(appsApi.demand, { id: appIdOf(id) });
     if (kind === "jobs") return api.call(jobsApi.demand, { id });
-    const framework = (await api.call(masterApi.frameworks, {})).find((each) => each.id === id);
+    const framework = (await allFrameworks(api)).find((each) => each.id === id);
     if (framework === undefined)
       throw new Refused({ code: "not-found", message: `no framework ${id} has ever subscribed` });
     return framework.needs.map((need) => ({
@@ -154,9 +156,7 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
   };
 
   const registeredAgents = async (): Promise<string[]> =>
-    (await api.call(masterApi.agents, {}))
-      .filter(({ state }) => state === "registered")
-      .map(({ info }) => info.id);
+    (await allAgents(api)).filter(({ state }) => state === "registered").map(({ info }) => info.id);
 }
 
 /**

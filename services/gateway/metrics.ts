@@ -1,8 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { masterApi } from "#protocol/api.js";
 import { scalar, sum } from "#libs/core/resources.js";
-import { allApps, allJobs } from "./lists.js";
+import { allAgents, allApps, allFrameworks, allJobs } from "./lists.js";
 import type { Parts } from "./parts.js";
 
 /** A scrape does not wait for somebody to lead: that nobody does is what it shall show. */
@@ -61,7 +60,7 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
     for (const each of [agents, resources, tasks, share, apps, runs]) each.reset();
     await Promise.all([
       asked("master", async () => {
-        const views = await api.call(masterApi.agents, {}, now);
+        const views = await allAgents(api, now);
         for (const { state } of views) agents.inc({ state });
         const present = views.filter(({ state }) => state === "registered");
         const kinds = {
@@ -72,7 +71,7 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
         for (const [kind, amount] of Object.entries(kinds))
           for (const resource of Object.keys(kinds.total.scalars))
             resources.set({ resource, kind }, scalar(amount, resource));
-        for (const framework of await api.call(masterApi.frameworks, {}, now)) {
+        for (const framework of await allFrameworks(api, now)) {
           tasks.set({ framework: framework.id }, framework.tasks);
           share.set({ framework: framework.id, role: framework.role }, framework.share);
         }

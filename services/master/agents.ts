@@ -1,6 +1,6 @@
 import type { AgentInfo, Use } from "#protocol/agent.js";
 import type { AgentStanding } from "#protocol/framework.js";
-import type { ExecutorInfo, Session } from "#protocol/offer.js";
+import type { ExecutorInfo, Offer, Session } from "#protocol/offer.js";
 import type { Attributes, Resources } from "#protocol/resources.js";
 import { add, none, subtract, sum } from "#libs/core/resources.js";
 import type { Supply } from "./allocator.js";
@@ -110,6 +110,27 @@ export class Agent implements Supply {
     this.resources = subtract(subtract(this.info.totals, this.used), this.offered);
   }
 
+  /** The offer as its framework is shown it. */
+  offer(epoch: number, { number, framework, session, role, resources }: OpenOffer): Offer {
+    const { id: agent, generation, floor } = this;
+    const { host, attributes, executors } = this.info;
+    return {
+      agent,
+      generation,
+      epoch,
+      number,
+      floor,
+      replaces: [],
+      framework,
+      session,
+      role,
+      resources,
+      host,
+      attributes,
+      executors,
+    };
+  }
+
   has(framework: string): boolean {
     return this.use.some((use) => use.framework === framework && use.tasks > 0);
   }
@@ -126,6 +147,8 @@ export class Agents {
   readonly #byId = new Map<string, Agent>();
   /** Those whose silence counts, in the order in which they were last heard. */
   readonly #listening = new Map<string, Agent>();
+  /** By id; undefined when somebody came or went since. */
+  #sorted: readonly Agent[] | undefined;
   #awaited = 0;
   #gone = 0;
 
@@ -137,8 +160,8 @@ export class Agents {
     return this.#byId.values();
   }
 
-  sorted(): Agent[] {
-    return [...this.#byId.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  sorted(): readonly Agent[] {
+    return (this.#sorted ??= [...this.#byId.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)));
   }
 
   /** How many have not registered in this epoch and have not timed out. */
@@ -154,6 +177,7 @@ export class Agents {
   put(agent: Agent): void {
     this.#count(this.#byId.get(agent.id)?.standing, -1);
     this.#byId.set(agent.id, agent);
+    this.#sorted = undefined;
     this.#count(agent.standing, 1);
     this.#listen(agent);
   }

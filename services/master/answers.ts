@@ -8,7 +8,7 @@ import { explain } from "./explain.js";
 import type { News } from "./news.js";
 import { agentKey, roleKey } from "./registry.js";
 import { needFaults } from "./subscriptions.js";
-import { agentViews, frameworkViews, offerViews, roleViews } from "./views.js";
+import { agentPage, agentView, frameworkPage, offerPage, rolePage, roleViewOf } from "./views.js";
 
 /** Answers the master's API. What changes the registry is answered when it is stored. */
 export class Answers {
@@ -28,13 +28,18 @@ export class Answers {
     const { epoch, master, began } = this.#cluster;
     switch (call.name) {
       case "agents":
-        return this.#give(ask, agentViews(at, this.#cluster));
+        return this.#give(ask, agentPage(at, this.#cluster, call.request));
       case "frameworks":
-        return this.#give(ask, frameworkViews(this.#cluster));
+        return this.#give(ask, frameworkPage(this.#cluster, call.request));
       case "roles":
-        return this.#give(ask, roleViews(this.#cluster));
+        return this.#give(ask, rolePage(this.#cluster, call.request));
       case "offers":
-        return this.#give(ask, offerViews(at, this.#cluster));
+        return this.#give(ask, offerPage(at, this.#cluster, call.request));
+      case "agent": {
+        const agent = this.#cluster.agents.get(call.request.agent);
+        if (agent === undefined) return this.#refuse(ask, agentNotKnown(call.request.agent));
+        return this.#give(ask, agentView(at, agent));
+      }
       case "leader":
         return this.#give(ask, { epoch, master, since: began.wall });
       case "explain": {
@@ -54,8 +59,7 @@ export class Answers {
 
   stored(ask: Ask, call: MasterCall): void {
     if (call.name !== "setRole") return this.#give(ask, {});
-    const view = roleViews(this.#cluster).find(({ name }) => name === call.request.name);
-    this.#give(ask, view!);
+    this.#give(ask, roleViewOf(this.#cluster, call.request.name));
   }
 
   #setRole(ask: Ask, call: CallOf<"setRole">): void {
@@ -78,8 +82,7 @@ export class Answers {
   #removeAgent(at: Instant, ask: Ask, call: CallOf<"removeAgent">): void {
     const { agents } = this.#cluster;
     const agent = agents.get(call.request.agent);
-    if (agent === undefined)
-      return this.#refuse(ask, refusal("not-found", `agent ${call.request.agent} is not known`));
+    if (agent === undefined) return this.#refuse(ask, agentNotKnown(call.request.agent));
     if (agent.standing === "registered" || agent.standing === "awaited")
       return this.#refuse(
         ask,
@@ -116,5 +119,7 @@ export class Answers {
     this.#out({ type: "answer", ask, body: { ok: false, error } });
   }
 }
+
+const agentNotKnown = (id: string): Refusal => refusal("not-found", `agent ${id} is not known`);
 
 const asDemandFault = (fault: Fault): Fault => ({ ...fault, path: fault.path.replace("/needs/0", "/need") });

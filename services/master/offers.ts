@@ -162,23 +162,7 @@ export class Offers {
     };
     books.openOffer(agent, open);
     this.#waiting.add(open);
-    const { generation, floor } = agent;
-    const { host, attributes, executors } = agent.info;
-    return {
-      agent: agent.id,
-      generation,
-      epoch,
-      number,
-      floor,
-      replaces: [],
-      framework,
-      session,
-      role,
-      resources,
-      host,
-      attributes,
-      executors,
-    };
+    return agent.offer(epoch, open);
   }
 
   #toRescind(agent: Agent): number[] {

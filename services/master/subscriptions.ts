@@ -1,7 +1,7 @@
 import { type Fault, refusal, type Refusal } from "#protocol/errors.js";
 import type { AgentStanding, Need, Subscribe } from "#protocol/framework.js";
 import { seesAllSandboxes } from "#protocol/sandbox.js";
-import { isOlderSession, type Session } from "#protocol/offer.js";
+import { isOlderSession, namedOffer, type Session } from "#protocol/offer.js";
 import { regexpFault } from "#libs/core/constraint.js";
 import type { Instant } from "#libs/core/time.js";
 import type { Agent, OpenOffer } from "./agents.js";
@@ -184,9 +184,9 @@ export class Subscriptions {
 
   /** Undefined: settled meanwhile, of another leader, or not the framework's. */
   #offer(framework: Framework, id: string): OpenOffer | undefined {
-    const [, epoch, number, agent] = /^(\d+)\.(\d+)@(.+)$/.exec(id) ?? [];
-    if (Number(epoch) !== this.#cluster.epoch || agent === undefined) return undefined;
-    const offer = this.#cluster.agents.get(agent)?.offers.get(Number(number));
+    const named = namedOffer(id);
+    if (named?.epoch !== this.#cluster.epoch) return undefined;
+    const offer = this.#cluster.agents.get(named.agent)?.offers.get(named.number);
     return offer?.framework === framework.id ? offer : undefined;
   }
 

@@ -1,29 +1,33 @@
 import type { AgentView, FrameworkView, OfferView, RoleView } from "#protocol/api.js";
-import { offerId } from "#protocol/offer.js";
+import { namedOffer, offerId } from "#protocol/offer.js";
 import type { Resources } from "#protocol/resources.js";
 import { add, dominantShare, none } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
 import type { Agent, OpenOffer } from "./agents.js";
 import type { Cluster } from "./cluster.js";
 import type { Framework } from "./frameworks.js";
+import { filled, type Page, page, type PageQuery } from "./pages.js";
 
 /** The books as the API shows them. */
 
-export const agentViews = (at: Instant, { agents }: Cluster): AgentView[] =>
-  agents.sorted().map((agent) => agentView(at, agent));
+export const agentPage = (at: Instant, { agents }: Cluster, { after, most }: PageQuery): Page<AgentView> =>
+  page(agents.sorted(), { after, most, id: ({ id }) => id, view: (agent) => agentView(at, agent) });
 
-function agentView(at: Instant, agent: Agent): AgentView {
+export function agentView(at: Instant, agent: Agent): AgentView {
   const { info, standing: state, generation, registeredAt, used, offered, use } = agent;
   const tasks = use.reduce((sum, each) => sum + each.tasks, 0);
   const heardMsAgo = agent.heard ? Math.max(0, Math.round(at.mono - agent.heardAt)) : -1;
   return { info, state, generation, registeredAt, heardMsAgo, used, offered, use: [...use], tasks };
 }
 
-export function frameworkViews(cluster: Cluster): FrameworkView[] {
+export function frameworkPage(cluster: Cluster, { after, most }: PageQuery): Page<FrameworkView> {
   const taken = takenBy(cluster, "framework");
-  return cluster.frameworks
-    .sorted()
-    .map((framework) => frameworkView(cluster, framework, taken.get(framework.id) ?? nothingTaken));
+  return page(cluster.frameworks.sorted(), {
+    after,
+    most,
+    id: ({ id }) => id,
+    view: (framework) => frameworkView(cluster, framework, taken.get(framework.id) ?? nothingTaken),
+  });
 }
 
 function frameworkView(
@@ -48,54 +52,43 @@ function frameworkView(
   };
 }
 
-export function roleViews(cluster: Cluster): RoleView[] {
+export function rolePage(cluster: Cluster, { after, most }: PageQuery): Page<RoleView> {
   const taken = takenBy(cluster, "role");
-  const frameworks = cluster.frameworks.sorted();
-  const names = new Set([...cluster.roles.names(), ...frameworks.map(({ role }) => role), ...taken.keys()]);
-  return [...names].toSorted().map((name) => {
-    const ids = frameworks.filter(({ role }) => role === name).map(({ id }) => id);
-    return roleView(cluster, name, taken.get(name) ?? nothingTaken, ids);
-  });
+  const used = Array.from(cluster.frameworks.sorted(), ({ role }) => role);
+  const names = new Set([...cluster.roles.names(), ...used, ...taken.keys()]);
+  const view = (name: string) => roleView(cluster, name, taken.get(name));
+  return page([...names].toSorted(), { after, most, id: (name) => name, view });
 }
 
+export const roleViewOf = (cluster: Cluster, name: string): RoleView =>
+  roleView(cluster, name, takenBy(cluster, "role").get(name));
+
 function roleView(
-  { roles, shares }: Cluster,
+  { roles, shares, frameworks: all }: Cluster,
   name: string,
-  { used, offered }: Taken,
-  frameworks: string[],
+  { used, offered } = nothingTaken,
 ): RoleView {
   const { weight, limit } = roles.get(name);
+  const frameworks = all.sorted().flatMap(({ id, role }) => (role === name ? [id] : []));
   const share = dominantShare(add(used, offered), shares.total) / weight;
   return { name, weight, ...(limit === undefined ? {} : { limit }), used, offered, share, frameworks };
 }
 
-export function offerViews(at: Instant, { agents, epoch }: Cluster): OfferView[] {
-  return agents
+/** Agents from the cursor's on, of that one the offers with higher numbers. */
+export function offerPage(at: Instant, { agents, epoch }: Cluster, query: PageQuery): Page<OfferView> {
+  const after = query.after === undefined ? undefined : namedOffer(query.after);
+  const view = ({ agent, open }: { agent: Agent; open: OpenOffer }): OfferView => ({
+    id: offerId({ agent: agent.id, epoch, number: open.number }),
+    offer: agent.offer(epoch, open),
+    ageMs: Math.round(at.mono - open.madeAt),
+    state: open.state,
+  });
+  const offers = agents
     .sorted()
-    .flatMap((agent) => [...agent.offers.values()].map((offer) => offerView(at, epoch, agent, offer)));
-}
-
-function offerView(at: Instant, epoch: number, agent: Agent, open: OpenOffer): OfferView {
-  const { number, framework, session, role, resources, madeAt, state } = open;
-  const { host, attributes, executors } = agent.info;
-  const id = offerId({ agent: agent.id, epoch, number });
-  const { generation, floor } = agent;
-  const offer = {
-    agent: agent.id,
-    generation,
-    epoch,
-    number,
-    floor,
-    replaces: [],
-    framework,
-    session,
-    role,
-    resources,
-    host,
-    attributes,
-    executors,
-  };
-  return { id, offer, ageMs: Math.round(at.mono - madeAt), state };
+    .filter(({ id }) => after === undefined || id >= after.agent)
+    .flatMap((agent) => Array.from(agent.offers.values(), (open) => ({ agent, open })))
+    .filter(({ agent, open }) => agent.id !== after?.agent || open.number > after.number);
+  return filled(offers, view, query.most);
 }
 
 interface Taken {

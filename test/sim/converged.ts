@@ -76,14 +76,15 @@ function assertTold({ rules }: SimCluster, agent: string, tasks: HostTasks): voi
 
 /** The leader's books against the hosts: R1, and nothing that is out for ever. */
 async function assertBooks(cluster: SimCluster): Promise<void> {
-  const offers = await cluster.ask(masterApi.offers, {});
+  const { items: offers } = await cluster.ask(masterApi.offers, {});
   const mostMs = defaultSettings.offerTimeoutMs + slackMs;
   assert.deepEqual(
     offers.filter(({ ageMs }) => ageMs > mostMs).map(({ id, ageMs }) => `${id} for ${ageMs} ms`),
     [],
     "offers are out past their time",
   );
-  for (const view of await cluster.ask(masterApi.agents, {})) {
+  const { items: agents } = await cluster.ask(masterApi.agents, {});
+  for (const view of agents) {
     const { id, totals } = view.info;
     const host = cluster.host(id);
     assert.ok(contains(totals, sum([view.used, view.offered])), `R1: ${id} is oversubscribed in the books`);

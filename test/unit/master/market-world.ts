@@ -114,7 +114,7 @@ export class MarketWorld {
 
   /** R1 in the master's books: used + offered never exceeds total. */
   checkBooks(): void {
-    for (const { info, used, offered } of this.stage.call("agents", {}).value)
+    for (const { info, used, offered } of this.stage.call("agents", {}).value.items)
       assert(contains(info.totals, add(used, offered)), `${info.id}: used and offered within the total`);
   }
 

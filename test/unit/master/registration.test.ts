@@ -98,7 +98,7 @@ describe("registration at the master", () => {
     stage.report("a", { sequence: 10, use: [use("f", "r", { cpus: 2 })] });
     stage.report("a", { sequence: 9, use: [use("f", "r", { cpus: 4 })] });
     stage.report("a", { sequence: 11, generation: 7, use: [use("f", "r", { cpus: 4 })] });
-    const [agent] = stage.call("agents", {}).value;
+    const [agent] = stage.call("agents", {}).value.items;
     assert.deepEqual(agent.used, amounts({ cpus: 2 }));
   });
 
@@ -128,7 +128,7 @@ describe("registration at the master", () => {
         { agent: "b", state: "awaited" },
       ]);
       // 6 of 8 cpus
-      assert.equal(stage.call("frameworks", {}).value[0].share, 0.75);
+      assert.equal(stage.call("frameworks", {}).value.items[0].share, 0.75);
     });
 
     it("what a standby heard since counts instead of what was stored", () => {
@@ -143,7 +143,7 @@ describe("registration at the master", () => {
       };
       const stage = new Stage({ registry: takenOver(), lastReports: new Map([["a", report]]) });
       // 1 + 3 of 8 cpus
-      assert.equal(stage.call("roles", {}).value[0].share, 0.5);
+      assert.equal(stage.call("roles", {}).value.items[0].share, 0.5);
     });
 
     it("a role with a limit gets no offers until every known agent has registered or timed out", () => {
@@ -174,7 +174,7 @@ describe("registration at the master", () => {
     it("an agent that does not come is unreachable after the agent time-out", () => {
       const stage = new Stage({ registry: takenOver() });
       stage.wait(16_000);
-      const states = stage.call("agents", {}).value.map(({ state }: { state: string }) => state);
+      const states = stage.call("agents", {}).value.items.map(({ state }: { state: string }) => state);
       assert.deepEqual(states, ["unreachable", "awaited"], "one a minute");
     });
 

@@ -179,13 +179,15 @@ describe("a master process", () => {
     await cluster.world.runFor(100);
     first.crash();
     await cluster.leads("m2");
-    const { value: agents } = await cluster.call("agents");
+    const {
+      value: { items: agents },
+    } = await cluster.call("agents");
     assert.deepEqual(
       agents.map(({ state, used }: { state: string; used: unknown }) => [state, used]),
       [["awaited", amounts({ cpus: 1 })]],
     );
     const { value: roles } = await cluster.call("roles");
-    assert.equal(roles[0].weight, 2);
+    assert.equal(roles.items[0].weight, 2);
     const after = await cluster.register("a", 2);
     assert(after.ok && after.epoch > before.epoch);
   });

@@ -5,7 +5,7 @@ const states = (stage: Stage): Record<string, string> =>
   Object.fromEntries(
     stage
       .call("agents", {})
-      .value.map((agent: { info: { id: string }; state: string }) => [agent.info.id, agent.state]),
+      .value.items.map((agent: { info: { id: string }; state: string }) => [agent.info.id, agent.state]),
   );
 
 describe("silent agents (R7)", () => {
@@ -23,7 +23,7 @@ describe("silent agents (R7)", () => {
       ["agent-changed", "rescinded"],
     );
     assert.equal((stage.stored.get("agent.a") as { standing: string }).standing, "unreachable");
-    assert.equal(stage.call("frameworks", {}).value[0].share, 0);
+    assert.equal(stage.call("frameworks", {}).value.items[0].share, 0);
   });
 
   it("are told of to frameworks with offers there too: what they launched may have been in no report", () => {

@@ -169,7 +169,7 @@ describe("subscriptions at the master", () => {
     stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
     const { session } = stage.subscribe("f");
     const effects = stage.wait(17_000, { agents: ["a"] });
-    assert.equal(stage.call("frameworks", {}).value[0].state, "disconnected");
+    assert.equal(stage.call("frameworks", {}).value.items[0].state, "disconnected");
     const [rescind] = only(effects, "rescind");
     assert.deepEqual(offersIn(stage.answerRescind(rescind!, { use: [use("f", "r", { cpus: 1 })] })), []);
     const { reply, effects: after } = stage.say({ type: "sessionRenewed" }, "f", { session });
