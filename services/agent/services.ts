@@ -4,7 +4,7 @@ import { DueTimes } from "#libs/core/due-times.js";
 import { portList } from "#libs/core/resources.js";
 import { never, type Instant } from "#libs/core/time.js";
 import type { AgentEffect, ServiceEntry } from "./events.js";
-import { isRunning, type Task } from "./task.js";
+import { isOnItsWay, isRunning, type Task } from "./task.js";
 
 /** An entry between what shall be and what is. Gone from here when it shall not be and is not. */
 interface Projection {
@@ -16,6 +16,8 @@ interface Projection {
   /** The fingerprint that it will have when what is under way is done; `gone`: it is being removed. */
   underway: { readonly fingerprint: string | undefined } | undefined;
   failures: number;
+  /** It may be held once. */
+  mayWait: boolean;
 }
 
 export interface ServicesOptions {
@@ -30,6 +32,8 @@ export interface ServicesOptions {
 
 const compareMs = 30_000;
 const underwayMax = 32;
+/** How long a new entry waits while tasks are being launched: registering costs as much of the host as a launch does. */
+const holdMs = 250;
 const again: Backoff = { firstMs: 500, factor: 2, mostMs: 30_000 };
 
 /**
@@ -39,6 +43,7 @@ const again: Backoff = { firstMs: 500, factor: 2, mostMs: 30_000 };
  * - C2 Only entries under our own prefix are touched.
  * - C3 Nothing is registered again that is there as it shall be.
  * - C4 What the registry has is compared every 30 s, and after a start; what differs is repaired.
+ * - C5 Launches go first: while some go on, new entries wait, 250 ms at most. Removals and health never wait.
  */
 export class Services {
   readonly #options: ServicesOptions;
@@ -46,6 +51,10 @@ export class Services {
   readonly #entries = new Map<string, Projection>();
   readonly #byTask = new Map<string, ReadonlySet<string>>();
   readonly #dirty = new Set<string>();
+  readonly #launching = new Set<string>();
+  /** New ones, until launches are over or `#heldUntil`. */
+  readonly #held = new Set<string>();
+  #heldUntil = never;
   readonly #retries = new DueTimes<string>();
   #underway = 0;
   #compareAt = never;
@@ -65,6 +74,8 @@ export class Services {
 
   taskChanged(task: Task): void {
     const { id, services } = task.spec;
+    if (isOnItsWay(task)) this.#launching.add(id);
+    else this.#launching.delete(id);
     if (services === undefined || services.length === 0) return;
     const isFound = isRunning(task) && (task.spec.healthCheck === undefined || task.wasHealthy);
     if (!isFound && !this.#byTask.has(id)) return;
@@ -156,16 +167,43 @@ export class Services {
   }
 
   nextDeadline(): number {
-    return Math.min(this.#compareAt, this.#retries.earliest());
+    return Math.min(this.#compareAt, this.#heldUntil, this.#retries.earliest());
   }
 
   /** To be called when an event has been handled to its end. */
   flush(at: Instant): void {
+    const holds = this.#launching.size > 0 && at.mono < this.#heldUntil;
+    if (!holds) this.#release();
     for (const id of this.#dirty) {
+      if (holds && this.#mayWait(id)) {
+        this.#hold(at, id);
+        continue;
+      }
       if (this.#underway >= underwayMax) return;
       this.#dirty.delete(id);
       this.#settle(at, id);
     }
+  }
+
+  #mayWait(id: string): boolean {
+    const entry = this.#entries.get(id);
+    return entry?.wanted !== undefined && entry.there === undefined && entry.mayWait;
+  }
+
+  #hold(at: Instant, id: string): void {
+    this.#dirty.delete(id);
+    this.#held.add(id);
+    this.#heldUntil = Math.min(this.#heldUntil, at.mono + holdMs);
+  }
+
+  #release(): void {
+    for (const id of this.#held) {
+      this.#dirty.add(id);
+      const entry = this.#entries.get(id);
+      if (entry !== undefined) entry.mayWait = false;
+    }
+    this.#held.clear();
+    this.#heldUntil = never;
   }
 
   #settle(at: Instant, id: string): void {
@@ -221,6 +259,7 @@ export class Services {
       there: undefined,
       underway: undefined,
       failures: 0,
+      mayWait: true,
     };
     this.#entries.set(id, entry);
     return entry;

@@ -65,6 +65,10 @@ export function apply(task: Task, update: TaskUpdate): void {
 
 export const hasEnded = ({ latest }: Pick<Task, "latest">): boolean => isTerminal(latest.state);
 
+/** It is going to run, or to fail at that. */
+export const isOnItsWay = ({ phase }: Task): boolean =>
+  phase === "recording" || phase === "preparing" || phase === "launching";
+
 /** True while it runs and nobody wants its end. */
 export const isRunning = ({ latest }: Pick<Task, "latest">): boolean => latest.state === "running";
 

@@ -38,6 +38,47 @@ describe("agent: the service registry", () => {
     });
   });
 
+  describe("while other tasks are on their way", () => {
+    const two = (): Scene => {
+      const scene = Scene.registered();
+      scene.accept([served(), taskSpec("web.2")]);
+      for (const task of ["web.1", "web.2"]) scene.do({ type: "prepared", task });
+      scene.do({ type: "launched", task: "web.1" });
+      assert.deepEqual(scene.all("registerEntry"), []);
+      return scene;
+    };
+
+    it("registers when they run", () => {
+      const scene = two();
+      scene.do({ type: "launched", task: "web.2" });
+      assert.equal(scene.last("registerEntry").entry.id, id);
+    });
+
+    it("registers when they fail", () => {
+      const scene = two();
+      scene.do({ type: "launchFailed", task: "web.2", fault: { reason: "launch-failed", message: "no" } });
+      assert.equal(scene.last("registerEntry").entry.id, id);
+    });
+
+    it("registers after 250 ms though they are slow, and is held no second time", () => {
+      const scene = two();
+      scene.pass(249);
+      assert.deepEqual(scene.all("registerEntry"), []);
+      scene.pass(1);
+      assert.equal(scene.all("registerEntry").length, 1);
+      scene.do({ type: "entryFailed", id, message: "no" });
+      scene.do({ type: "entriesListed", found: new Map() });
+      assert.equal(scene.all("registerEntry").length, 2);
+    });
+
+    it("does not register what has ended meanwhile", () => {
+      const scene = two();
+      scene.do({ type: "exited", task: "web.1", reason: "exited", exitCode: 0 });
+      scene.do({ type: "launched", task: "web.2" });
+      assert.deepEqual(scene.all("registerEntry"), []);
+    });
+  });
+
   it("waits for the first success of a check, and then tells each change", () => {
     const scene = Scene.registered();
     scene.run(served({ healthCheck: check }));
