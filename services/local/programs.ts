@@ -54,7 +54,10 @@ const flags = (values: Readonly<Record<string, string | number>>): string[] =>
   Object.entries(values).flatMap(([name, value]) => [`-${name}`, String(value)]);
 
 export const masterProgram = (common: Common, clusterKeyFile: string): Program =>
-  service("master", common, { EMPORION_CLUSTER_KEY_FILE: clusterKeyFile });
+  service("master", common, { EMPORION_CLUSTER_KEY_FILE: clusterKeyFile }, masterFlags);
+
+/** A pass over thousands of agents makes offers faster than a young generation of 16 MiB takes them: a third of it was collecting. */
+const masterFlags = ["--max-semi-space-size=64"];
 
 export interface AgentOptions {
   readonly share: AgentShare;
@@ -97,11 +100,12 @@ function service(
   name: string,
   { root, cluster, natsUrl, consulAddress }: Common,
   env: Record<string, string>,
+  nodeFlags: readonly string[] = [],
 ): Program {
   return {
     name,
     command: process.execPath,
-    args: ["--enable-source-maps", join(root, ".build", "services", name, "main.js")],
+    args: ["--enable-source-maps", ...nodeFlags, join(root, ".build", "services", name, "main.js")],
     env: {
       ...ownEnvironment(name),
       EMPORION_CLUSTER: cluster,

@@ -11,7 +11,7 @@ import { met, print, type Row } from "./report.js";
 /**
  * Allocation in process: the leading master's machine alone, as in production, without the bus. A pass is the handling of
  * the one event after which everything may be offered: shares, choice, offers and their messages as effects.
- * Sealing and encoding (in `perform`) come on top: about 25 µs an offer.
+ * Sealing and encoding (in `perform`) come on top: about 25 µs an offer. Node has the young generation that the master has.
  */
 export async function run({ json }: BenchOptions): Promise<void> {
   const results: Result[] = [];
