@@ -115,11 +115,53 @@ export const Explanation = Type.Object(
     reasons: Type.Array(Type.Object({ reason: Type.String(), agents: Type.Integer() })),
     perAgent: Type.Array(
       Type.Object({ agent: AgentId, reason: Type.String({ description: "empty when it fits" }) }),
+      { description: "of many agents some for each reason" },
+    ),
+    leftOut: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: "so many agents are not in `perAgent`; ask for one by its id",
+      }),
     ),
   },
   { $id: "Explanation" },
 );
 export type Explanation = Static<typeof Explanation>;
+
+/**
+ * A constraint that cannot be told from an agent alone: it counts what is placed already, by the value of an attribute. UNIQUE:
+ * at most one for each value; MAX_PER: at most `most`; CLUSTER: all where the first one is; GROUP_BY: as many for each value,
+ * over `groups` values or over all that can be had.
+ */
+export const CountingRule = Type.Union([
+  Type.Object({ operator: Type.Literal("UNIQUE"), attribute: Type.String() }),
+  Type.Object({ operator: Type.Literal("CLUSTER"), attribute: Type.String() }),
+  Type.Object({
+    operator: Type.Literal("MAX_PER"),
+    attribute: Type.String(),
+    most: Type.Integer({ minimum: 1 }),
+  }),
+  Type.Object({
+    operator: Type.Literal("GROUP_BY"),
+    attribute: Type.String(),
+    groups: Type.Optional(Type.Integer({ minimum: 1 })),
+  }),
+]);
+export type CountingRule = Static<typeof CountingRule>;
+
+/** A rule with what it counts, which only the framework knows. */
+export const Counting = Type.Object(
+  {
+    rule: CountingRule,
+    instances: Type.Integer({ minimum: 0, description: "how many there shall be in all" }),
+    placed: Type.Array(Type.Tuple([Type.String(), Type.Integer({ minimum: 1 })]), {
+      description: "values of the attribute, and how many are placed there; in the order in which they came",
+    }),
+    others: Type.Array(Type.String(), { description: "further values that could be had lately" }),
+  },
+  { $id: "Counting" },
+);
+export type Counting = Static<typeof Counting>;
 
 /** What a framework wants to place, for the leader to explain. */
 export const Demand = Type.Object(
@@ -130,6 +172,7 @@ export const Demand = Type.Object(
     waiting: Type.Array(Type.String()),
     wanted: Type.Integer(),
     running: Type.Integer(),
+    counting: Type.Optional(Type.Array(Counting)),
   },
   { $id: "Demand" },
 );
@@ -154,7 +197,17 @@ export const masterApi = {
     }),
     RoleView,
   ),
-  explain: apiCall("master", "explain", Demand, Explanation),
+  /** `agent`: of this one alone; else of `most`, 200 unless given. */
+  explain: apiCall(
+    "master",
+    "explain",
+    Type.Object({
+      ...Demand.properties,
+      agent: Type.Optional(AgentId),
+      most: Type.Optional(Type.Integer({ minimum: 0 })),
+    }),
+    Explanation,
+  ),
   /** Declares an agent gone for good: its tasks are given up, and it is refused if it comes back. Only for one that is unreachable. */
   removeAgent: apiCall("master", "removeAgent", Type.Object({ agent: AgentId }), Nothing),
   /** Forgets a framework and has its tasks killed. */

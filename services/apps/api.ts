@@ -6,6 +6,7 @@ import {
 } from "#protocol/app.js";
 import { codec } from "#protocol/codec.js";
 import { type Fault, refusal } from "#protocol/errors.js";
+import type { Attributes } from "#protocol/resources.js";
 import { fail, ok } from "#protocol/result.js";
 import { unreachable } from "#libs/core/assert.js";
 import type { Instant } from "#libs/core/time.js";
@@ -29,6 +30,8 @@ export interface AppsApiOptions {
   readonly epoch: number;
   /** Why nothing can be launched now, for people. */
   readonly hindered: () => readonly string[];
+  /** Attributes of agents that could be had lately. */
+  readonly seen: (at: Instant) => readonly Attributes[];
 }
 
 type ListRequest = Extract<AppsCall, { readonly call: "list" }>["request"];
@@ -131,8 +134,8 @@ export class AppsApi {
   }
 
   #demand(at: Instant, app: ManagedApp) {
-    const { framework, hindered } = this.#options;
-    return demandOf(app, { at, framework, hindered: hindered() });
+    const { framework, hindered, seen } = this.#options;
+    return demandOf(app, { at, framework, hindered: hindered(), seen: seen(at) });
   }
 
   #list(at: Instant, { after = "", most, withTasks = true }: ListRequest): AppView[] {

@@ -1,7 +1,7 @@
+import type { CountingRule } from "#protocol/api.js";
 import type { Constraint } from "#protocol/resources.js";
 import type { Fault } from "#protocol/errors.js";
 import { regexpFault } from "#libs/core/constraint.js";
-import type { CountingRule } from "./counting.js";
 
 export const operators = ["IS", "LIKE", "UNLIKE", "CLUSTER", "UNIQUE", "MAX_PER", "GROUP_BY"] as const;
 type Operator = (typeof operators)[number];
@@ -49,7 +49,7 @@ export function constraintsOf(constraints: readonly (readonly string[])[]): Cons
         counting.push({ operator, attribute, most: Number(value) });
         break;
       case "GROUP_BY":
-        counting.push({ operator, attribute, groups: value === undefined ? undefined : Number(value) });
+        counting.push({ operator, attribute, ...(value !== undefined && { groups: Number(value) }) });
         break;
     }
   }

@@ -8,7 +8,6 @@ import { subtract } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
 import { boundedNeeds } from "#libs/framework/bounded-needs.js";
 import type { Launch, TaskIds } from "#libs/framework/scheduler.js";
-import { Counted } from "./counting.js";
 import type { ManagedApp } from "./managed-app.js";
 import { choose, type Room, roomLacks } from "./placement.js";
 import { SeenAgents } from "./seen-agents.js";
@@ -27,6 +26,11 @@ export class Launcher {
       else known.count += asked;
     }
     return boundedNeeds(Array.from(needs.values(), ({ need, count }) => ({ ...need, count })));
+  }
+
+  /** Of the agents that could be had lately. */
+  seen(at: Instant): readonly Attributes[] {
+    return this.#seen.attributes(at.mono);
   }
 
   place(at: Instant, offers: readonly Offer[], apps: Iterable<ManagedApp>, ids: TaskIds): Launch[] {
@@ -50,8 +54,8 @@ function placeApp(
 ): void {
   if (count === 0) return;
   const { app, shape } = managed;
-  const { placement, instances } = app.definition;
-  const counted = new Counted({ instances, placed: placedBy(managed), seen });
+  const { placement } = app.definition;
+  const counted = managed.counted(seen);
   const refusals: string[] = [];
   let open = rooms.filter((room) => {
     const lacks = room.isFull ? "the launch message is full" : roomLacks(room, shape);
@@ -71,12 +75,6 @@ function placeApp(
     if (room.isFull || roomLacks(room, shape) !== undefined) open = open.filter((each) => each !== room);
   }
   managed.refusals = [];
-}
-
-/** Those of the present configuration: see counting.ts. */
-function* placedBy({ app, instances }: ManagedApp): Iterable<Attributes> {
-  for (const { configVersion, attributes } of instances.values())
-    if (configVersion === app.configVersion) yield attributes;
 }
 
 /** `/demo/web` → `demo_web`: the task's id stays within what sandboxes and containers may be called. */

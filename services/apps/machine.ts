@@ -39,6 +39,7 @@ export class AppsMachine implements Machine<AppsEvent, AppsEffect> {
       framework: framework.id,
       epoch,
       hindered: () => this.#framework.waiting(),
+      seen: (at) => this.#launcher.seen(at),
     });
     if (stored.unreadable.length > 0)
       this.#outbox.say("records in the bucket cannot be read; they are left alone", {

@@ -1,4 +1,5 @@
 import type { App } from "#protocol/app.js";
+import type { Attributes } from "#protocol/resources.js";
 import type { Instant } from "#libs/core/time.js";
 import { type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
 import {
@@ -10,6 +11,7 @@ import {
   notBackingOff,
   resumed,
 } from "./backing-off.js";
+import { Counted } from "./counting.js";
 import { givenUpAt, type Instance, instanceOf } from "./instance.js";
 import { type Plan, planFor } from "./plan.js";
 import type { AppRecord, Deployment, LastFailure, TaskData } from "./record.js";
@@ -69,6 +71,16 @@ export class ManagedApp {
 
   get isSettled(): boolean {
     return this.plan?.settled === true && !this.isDeleted;
+  }
+
+  /** Instances of the present configuration, as the rules on counts see them. `seen`: agents that could be had lately. */
+  counted(seen: readonly Attributes[]): Counted {
+    const { instances, app } = this;
+    const present = [...instances.values()].filter(
+      ({ configVersion }) => configVersion === app.configVersion,
+    );
+    const placed = present.map(({ attributes }) => attributes);
+    return new Counted({ instances: app.definition.instances, placed, seen });
   }
 
   /** How it is stored when it is to be this, by that deployment. */

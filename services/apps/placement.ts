@@ -2,8 +2,9 @@ import type { AppDefinition } from "#protocol/app.js";
 import type { Offer } from "#protocol/offer.js";
 import type { Attributes, Resources } from "#protocol/resources.js";
 import { misfit } from "#libs/core/fits.js";
+import { ruleBroken } from "#libs/core/counting.js";
 import { portCount } from "#libs/core/resources.js";
-import { type Counted, ruleBroken } from "./counting.js";
+import type { Counted } from "./counting.js";
 import type { Shape } from "./shape.js";
 
 /** An offer, and what of it is left after what was placed there already. */

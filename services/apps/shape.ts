@@ -1,10 +1,10 @@
 import type { AppDefinition } from "#protocol/app.js";
+import type { CountingRule } from "#protocol/api.js";
 import type { Need } from "#protocol/framework.js";
 import type { Resources } from "#protocol/resources.js";
 import { amounts } from "#libs/core/resources.js";
 import { type AppPort, portsOf } from "./app-ports.js";
 import { constraintsOf } from "./constraints.js";
-import type { CountingRule } from "./counting.js";
 
 /** What one instance of a configuration asks of an agent; made once a configuration. */
 export interface Shape {

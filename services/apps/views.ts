@@ -1,7 +1,9 @@
 import type { Demand } from "#protocol/api.js";
 import type { AppTask, AppView } from "#protocol/app.js";
+import type { Attributes } from "#protocol/resources.js";
 import { tally } from "#libs/core/tally.js";
 import type { Instant } from "#libs/core/time.js";
+import { countingOf } from "./counting.js";
 import { type Instance, isStarting, isUnreachable } from "./instance.js";
 import type { ManagedApp } from "./managed-app.js";
 import { countText, secondsText } from "#libs/core/words.js";
@@ -46,8 +48,15 @@ const taskView = (instance: Instance): AppTask => ({
 /** What the app asks of agents, and why it waits for other reasons than agents. `framework`: why nothing can be launched at all. */
 export function demandOf(
   managed: ManagedApp,
-  facts: { readonly at: Instant; readonly framework: string; readonly hindered: readonly string[] },
+  facts: {
+    readonly at: Instant;
+    readonly framework: string;
+    readonly hindered: readonly string[];
+    /** Agents that could be had lately. */
+    readonly seen: readonly Attributes[];
+  },
 ): Demand {
+  const { counting, leftOut } = countingOf(managed.shape.counting, managed.counted(facts.seen));
   const running = [...managed.instances.values()].filter(
     (instance) => instance.phase === "running" && !isUnreachable(instance),
   ).length;
@@ -55,9 +64,10 @@ export function demandOf(
     about: managed.id,
     framework: facts.framework,
     need: managed.shape.need,
-    waiting: managed.isSettled ? [] : [...waitingReasons(managed, facts.at), ...facts.hindered],
+    waiting: managed.isSettled ? [] : [...waitingReasons(managed, facts.at), ...facts.hindered, ...leftOut],
     wanted: managed.wanted,
     running,
+    ...(counting.length > 0 && { counting }),
   };
 }
 

@@ -165,21 +165,28 @@ export async function services(client: Client, output: Output): Promise<void> {
   output.list(["SERVICE", "ADDRESS", "HEALTH", "TASK", "AGENT"], rows, view);
 }
 
-export async function explain(client: Client, output: Output, what: string): Promise<void> {
+export async function explain(
+  client: Client,
+  output: Output,
+  what: string,
+  { agent }: { readonly agent?: string } = {},
+): Promise<void> {
   const [kind, id] = what.startsWith("/")
     ? ["apps", what.slice(1)]
     : what.startsWith("framework:")
       ? ["frameworks", what.slice("framework:".length)]
       : ["jobs", what];
-  const explanations = await client.get<Explanation[]>(`/cluster/explain/${kind}/${id}`);
+  const chosen = agent === undefined ? "" : `?agent=${encodeURIComponent(agent)}`;
+  const explanations = await client.get<Explanation[]>(`/cluster/explain/${kind}/${id}${chosen}`);
   if (output.isJson) return output.json(explanations);
   if (explanations.length === 0) return output.line(`${what}: nothing is waiting to be placed`);
-  for (const { summary, waiting, reasons, perAgent, agents: count } of explanations) {
+  for (const { summary, waiting, reasons, perAgent, leftOut, agents: count } of explanations) {
     output.line(summary);
     for (const each of waiting) output.line(`  ${each}`);
     for (const { reason, agents: lacking } of reasons)
       output.line(`  ${lacking} of ${count} agents: ${reason}`);
     for (const { agent, reason } of perAgent)
       output.line(`    ${agent}: ${reason || output.paint("green", "fits")}`);
+    if (leftOut !== undefined) output.line(`    and ${leftOut} other agents: --agent ID tells of one`);
   }
 }

@@ -72,9 +72,10 @@ program
 program
   .command("explain <what>")
   .description("why an app (/demo/web), a job (demo.pi) or a framework (framework:apps) is not placed")
-  .action(async (what: string) => {
+  .option("--agent <id>", "why not on this agent")
+  .action(async (what: string, options: { agent?: string }) => {
     const { client, output } = reached();
-    await cluster.explain(client, output, what);
+    await cluster.explain(client, output, what, options);
   });
 
 program

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import { AgentView, Explanation, FrameworkView, masterApi, OfferView, RoleView } from "#protocol/api.js";
 import { appsApi } from "#protocol/app.js";
+import { AgentId } from "#protocol/ids.js";
 import { jobsApi } from "#protocol/job.js";
 import { RegisteredService } from "#protocol/sandbox.js";
 import { TaskStatus } from "#protocol/task.js";
@@ -122,20 +123,22 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
     },
   );
 
-  app.get<{ Params: { kind: "apps" | "jobs" | "frameworks"; "*": string } }>(
+  app.get<{ Params: { kind: "apps" | "jobs" | "frameworks"; "*": string }; Querystring: { agent?: string } }>(
     "/cluster/explain/:kind/*",
     {
       schema: {
         tags,
         summary:
           "Why something is not placed: per reason the count of agents, per agent the first reason, in numbers",
+        description: "Of many agents some for each reason; `agent` chooses one.",
         params: Type.Object({ kind: Type.Enum(["apps", "jobs", "frameworks"]) }),
+        querystring: Type.Object({ agent: Type.Optional(AgentId) }, { additionalProperties: false }),
         response: { 200: Type.Array(Explanation) },
       },
     },
-    async ({ params }) => {
+    async ({ params, query }) => {
       const demands = await demandsOf(params.kind, params["*"]);
-      return Promise.all(demands.map((demand) => api.call(masterApi.explain, demand)));
+      return Promise.all(demands.map((demand) => api.call(masterApi.explain, { ...demand, ...query })));
     },
   );
 

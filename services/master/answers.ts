@@ -46,7 +46,10 @@ export class Answers {
         const faults = needFaults([call.request.need]).map(asDemandFault);
         if (faults.length > 0)
           return this.#refuse(ask, refusal("invalid", "a need that nothing can meet", faults));
-        return this.#give(ask, explain(at, this.#cluster, call.request));
+        const { agent, most, ...demand } = call.request;
+        if (agent !== undefined && this.#cluster.agents.get(agent) === undefined)
+          return this.#refuse(ask, agentNotKnown(agent));
+        return this.#give(ask, explain(at, this.#cluster, demand, { agent, most }));
       }
       case "setRole":
         return this.#setRole(ask, call);

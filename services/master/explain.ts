@@ -1,5 +1,7 @@
-import type { Demand, Explanation } from "#protocol/api.js";
+import type { Counting, Demand, Explanation } from "#protocol/api.js";
 import type { Need } from "#protocol/framework.js";
+import { seenAttributes } from "#libs/core/constraint.js";
+import { type Counts, ruleBroken } from "#libs/core/counting.js";
 import { misfit, type Misfit } from "#libs/core/fits.js";
 import { add, amountText, portCount, resourcesText } from "#libs/core/resources.js";
 import { tally } from "#libs/core/tally.js";
@@ -7,19 +9,39 @@ import type { Instant } from "#libs/core/time.js";
 import { countText } from "#libs/core/words.js";
 import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
+import { filled } from "./pages.js";
 import { headroom } from "./roles.js";
 
 /**
  * Why something is not placed (R9): what holds it back in all, then for every agent the first reason, in numbers. The
  * same `misfit` decides as in allocation, so that the explanation is the truth.
  */
-export function explain(at: Instant, cluster: Cluster, demand: Demand): Explanation {
-  const { about, framework, need } = demand;
+export function explain(
+  at: Instant,
+  cluster: Cluster,
+  demand: Demand,
+  {
+    agent: only,
+    most = shownUsually,
+  }: { readonly agent?: string | undefined; readonly most?: number | undefined } = {},
+): Explanation {
+  const { about } = demand;
   const agents = cluster.agents.sorted().filter(({ standing }) => standing !== "gone");
-  const verdicts = agents.map((agent) => ({ agent, misfit: misfitOf(at, cluster, framework, need, agent) }));
+  const rules = (demand.counting ?? []).map((counting) => ({
+    rule: counting.rule,
+    counts: countsOf(counting),
+  }));
+  const verdicts = agents.map((agent) => ({ agent, misfit: misfitOf(at, cluster, demand, rules, agent) }));
   const fitting = verdicts.filter((verdict) => verdict.misfit === undefined).length;
   const waiting = [...demand.waiting, ...waitingFor(cluster, demand, agents)];
   const reasons = tally(verdicts.flatMap((verdict) => verdict.misfit?.kind ?? []));
+  const shown =
+    only === undefined ? someOfEach(verdicts, most) : verdicts.filter(({ agent }) => agent.id === only);
+  const perAgent = filled(shown, ({ agent, misfit }) => ({
+    agent: agent.id,
+    reason: misfit?.text ?? "",
+  })).items;
+  const leftOut = only === undefined ? agents.length - perAgent.length : 0;
   return {
     about,
     summary: summaryOf(demand, agents.length, fitting, reasons, waiting, verdicts),
@@ -27,15 +49,52 @@ export function explain(at: Instant, cluster: Cluster, demand: Demand): Explanat
     agents: agents.length,
     fitting,
     reasons: reasons.map(({ reason, count }) => ({ reason, agents: count })),
-    perAgent: verdicts.map(({ agent, misfit }) => ({ agent: agent.id, reason: misfit?.text ?? "" })),
+    perAgent,
+    ...(leftOut > 0 && { leftOut }),
   };
+}
+
+/** Of many agents so many are shown. */
+const shownUsually = 200;
+
+interface Verdict {
+  readonly agent: Agent;
+  readonly misfit: Misfit | undefined;
+}
+
+/** As many for each reason, and for none, as there is room for; in order of id. */
+function someOfEach(verdicts: readonly Verdict[], most: number): readonly Verdict[] {
+  if (verdicts.length <= most) return verdicts;
+  const ranks = new Map<string, number>();
+  const ranked = verdicts.map((verdict, place) => {
+    const kind = verdict.misfit?.kind ?? "";
+    const rank = ranks.get(kind) ?? 0;
+    ranks.set(kind, rank + 1);
+    return { verdict, rank, place };
+  });
+  return ranked
+    .toSorted((a, b) => a.rank - b.rank || a.place - b.place)
+    .slice(0, most)
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ verdict }) => verdict);
+}
+
+interface CountedRule {
+  readonly rule: Counting["rule"];
+  readonly counts: Counts;
+}
+
+function countsOf({ placed, others, instances }: Counting): Counts {
+  const counts = new Map(placed);
+  const values = new Set([...counts.keys(), ...others]);
+  return { instances, by: () => counts, valuesOf: () => values };
 }
 
 function misfitOf(
   at: Instant,
   cluster: Cluster,
-  framework: string,
-  need: Need,
+  { framework, need }: Demand,
+  rules: readonly CountedRule[],
   agent: Agent,
 ): Misfit | undefined {
   if (agent.standing === "unreachable") {
@@ -44,7 +103,21 @@ function misfitOf(
   }
   if (agent.standing === "awaited")
     return { kind: "awaited", text: "it has not registered with the present leader yet" };
-  return misfitInTotal(need, agent) ?? misfitNow(need, agent) ?? declined(at, cluster, framework, agent);
+  return (
+    misfitInTotal(need, agent) ??
+    countedOut(rules, agent) ??
+    misfitNow(need, agent) ??
+    declined(at, cluster, framework, agent)
+  );
+}
+
+/** Held by the framework's own instances: it is no use to wait for something free there, and they decline what is offered. */
+function countedOut(rules: readonly CountedRule[], agent: Agent): Misfit | undefined {
+  for (const { rule, counts } of rules) {
+    const text = ruleBroken(rule, seenAttributes(agent), counts);
+    if (text !== undefined) return { kind: `${rule.operator} ${rule.attribute}`, text };
+  }
+  return undefined;
 }
 
 /** Never, however idle the agent is. */
@@ -118,13 +191,13 @@ function tooLarge({ resources, portCount: ports = 0 }: Need, agents: readonly Ag
   if (agents.length === 0) return [];
   const reasons: string[] = [];
   for (const [name, asked] of Object.entries(resources.scalars)) {
-    const largest = agents.toSorted((a, b) => totalOf(b, name) - totalOf(a, name))[0]!;
+    const largest = agents.reduce((most, each) => (totalOf(each, name) > totalOf(most, name) ? each : most));
     if (asked > totalOf(largest, name))
       reasons.push(
         `no agent has ${name} ${amountText(name, asked)}: the largest, ${largest.id}, has ${amountText(name, totalOf(largest, name))}`,
       );
   }
-  const most = Math.max(...agents.map(({ info }) => portCount(info.totals.ports)));
+  const most = agents.reduce((sofar, { info }) => Math.max(sofar, portCount(info.totals.ports)), 0);
   if (ports > most) reasons.push(`no agent has ${ports} ports: the most are ${most}`);
   return reasons;
 }
@@ -137,7 +210,7 @@ function summaryOf(
   fitting: number,
   reasons: readonly { readonly reason: string; readonly count: number }[],
   waiting: readonly string[],
-  verdicts: readonly { readonly agent: Agent; readonly misfit: Misfit | undefined }[],
+  verdicts: readonly Verdict[],
 ): string {
   const asked = resourcesText(need.resources);
   const ports =

@@ -28,7 +28,7 @@ describe("constraints of an app", () => {
     assert.deepEqual(counting, [
       { operator: "UNIQUE", attribute: "@agent" },
       { operator: "MAX_PER", attribute: "rack", most: 2 },
-      { operator: "GROUP_BY", attribute: "rack", groups: undefined },
+      { operator: "GROUP_BY", attribute: "rack" },
       { operator: "CLUSTER", attribute: "zone" },
     ]);
     assert.deepEqual(

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { Counted, type CountingRule, ruleBroken } from "#services/apps/counting.js";
+import type { CountingRule } from "#protocol/api.js";
+import { ruleBroken } from "#libs/core/counting.js";
+import { Counted, countingOf } from "#services/apps/counting.js";
 
 const on = (...racks: string[]) => racks.map((rack) => ({ rack }));
 const allows = (
@@ -38,7 +40,7 @@ describe("constraints that count", () => {
   });
 
   it("GROUP_BY: among those that have the fewest of all that are seen", () => {
-    const rule = { operator: "GROUP_BY", attribute: "rack", groups: undefined } as const;
+    const rule = { operator: "GROUP_BY", attribute: "rack" } as const;
     assert.equal(allows(rule, "a", { placed: ["a", "b"], seen: ["a", "b"] }), undefined);
     assert.equal(allows(rule, "c", { placed: ["a", "b"], seen: ["a", "b", "c"] }), undefined);
     assert.equal(
@@ -68,5 +70,31 @@ describe("constraints that count", () => {
     assert.equal(ruleBroken(rule, { rack: "a" }, counted), undefined);
     counted.add({ rack: "a" });
     assert.notEqual(ruleBroken(rule, { rack: "a" }, counted), undefined);
+  });
+
+  it("can be told to others, bounded by what a message holds, with what is left out in words", () => {
+    const rule = { operator: "GROUP_BY", attribute: "rack" } as const;
+    const few = new Counted({ instances: 5, placed: on("b", "a", "b"), seen: on("a", "c") });
+    assert.deepEqual(countingOf([rule], few), {
+      counting: [
+        {
+          rule,
+          instances: 5,
+          placed: [
+            ["b", 2],
+            ["a", 1],
+          ],
+          others: ["c"],
+        },
+      ],
+      leftOut: [],
+    });
+    const hosts = Array.from({ length: 20_000 }, (_, index) => ({ "@agent": `agent-${index}.example.net` }));
+    const many = new Counted({ instances: 20_000, placed: hosts, seen: hosts });
+    const { counting, leftOut } = countingOf([{ operator: "UNIQUE", attribute: "@agent" }], many);
+    assert.ok(JSON.stringify(counting).length < 200_000);
+    const [, shown] = /instances on (\d+) of 20000 values/.exec(leftOut.join()) ?? [];
+    assert.equal(Number(shown), counting[0]!.placed.length);
+    assert.ok(Number(shown) > 3000, leftOut.join());
   });
 });

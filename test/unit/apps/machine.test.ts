@@ -398,6 +398,21 @@ describe("apps", () => {
       ),
       JSON.stringify(demand?.waiting),
     );
+    assert.deepEqual(
+      demand?.counting?.map(({ rule, placed }) => ({
+        rule,
+        placed: placed.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+      })),
+      [
+        {
+          rule: { operator: "UNIQUE", attribute: "rack" },
+          placed: [
+            ["x", 1],
+            ["y", 1],
+          ],
+        },
+      ],
+    );
     play.addAgent("d", { attributes: { rack: "z" } });
     play.settle();
     assert.equal(play.alive.length, 3);

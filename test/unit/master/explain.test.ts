@@ -79,6 +79,52 @@ describe("why something is not placed", () => {
     ]);
   });
 
+  it("counts what the framework has placed already before it looks at what is free there", () => {
+    const stage = new Stage();
+    stage.subscribe("f", { suppressed: true });
+    stage.register("a", { cpus: 1 }, { attributes: { rack: "x" }, use: [use("f", "r", { cpus: 1 })] });
+    stage.register("b", { cpus: 4 }, { attributes: { rack: "x" } });
+    stage.register("c", { cpus: 4 }, { attributes: { rack: "y" } });
+    stage.register("d", { cpus: 0.5 }, { attributes: { rack: "z" } });
+    const rule = { operator: "UNIQUE" as const, attribute: "rack" };
+    const counting = [{ rule, instances: 3, placed: [["x", 1] as [string, number]], others: [] }];
+    const { value } = stage.call("explain", { ...demand({ cpus: 1 }), counting });
+    assert.deepEqual(value.perAgent, [
+      { agent: "a", reason: "UNIQUE rack: x has 1 already" },
+      { agent: "b", reason: "UNIQUE rack: x has 1 already" },
+      { agent: "c", reason: "" },
+      { agent: "d", reason: "cpus: 1 asked, 0.5 in all" },
+    ]);
+    assert.deepEqual(value.reasons, [
+      { reason: "UNIQUE rack", agents: 2 },
+      { reason: "cpus: never", agents: 1 },
+    ]);
+    assert.equal(value.fitting, 1);
+  });
+
+  it("shows of many agents some for each reason, says how many it leaves out, and tells of a chosen one", () => {
+    const stage = new Stage();
+    stage.subscribe("f", { suppressed: true });
+    for (let index = 0; index < 1000; index++)
+      stage.register(`a${1000 + index}`, { cpus: index < 990 ? 0.5 : 4 }, {});
+    stage.register("z", { cpus: 4 }, { executors: ["container"] });
+    const asked = demand({ cpus: 1 }, { executor: "process" as const });
+    const { value } = stage.call("explain", { ...asked, most: 20 });
+    assert.deepEqual([value.agents, value.fitting, value.leftOut], [1001, 10, 981]);
+    assert.equal(value.perAgent.length, 20);
+    const shown = (reason: RegExp) =>
+      value.perAgent.filter((each: { reason: string }) => reason.test(each.reason)).length;
+    // 20 places: the one without the executor, then as many of those that fit as of those that do not, of 10 and 990.
+    assert.deepEqual([shown(/executor/), shown(/^$/), shown(/^cpus/)], [1, 9, 10]);
+    const one = stage.call("explain", { ...asked, agent: "a1995" }).value;
+    assert.deepEqual(
+      [one.perAgent, one.agents, one.leftOut],
+      [[{ agent: "a1995", reason: "" }], 1001, undefined],
+    );
+    assert.equal(stage.call("explain", { ...asked, agent: "q" }).error.code, "not-found");
+    assert.equal(stage.call("explain", asked).value.perAgent.length, 200);
+  });
+
   it("says that a role is at its limit", () => {
     const stage = new Stage();
     stage.call("setRole", { name: "r", limit: amounts({ cpus: 2 }) });

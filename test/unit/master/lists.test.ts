@@ -64,6 +64,21 @@ describe("lists of a master of 10,000 agents", () => {
     assert.deepEqual(stage.call("agents", { after: "zz" }).value, { items: [], more: false });
   });
 
+  it("and an explanation is no larger than a page", () => {
+    const counting = [
+      {
+        rule: { operator: "UNIQUE" as const, attribute: "@agent" },
+        instances: agents,
+        placed: Array.from({ length: agents }, (_, index): [string, number] => [name(index), 1]),
+        others: [],
+      },
+    ];
+    const asked = { framework: "f", need: need({ cpus: 1 }), waiting: [], wanted: 1, running: 0, counting };
+    const reply = stage.call("explain", { about: "/demo/web", ...asked, most: agents });
+    assert.equal(reply.value.leftOut + reply.value.perAgent.length, agents);
+    assert.ok(codec(ApiReply(masterApi.explain.answer)).encode(reply).length < mostBytes);
+  });
+
   it("and one of them can be asked for alone", () => {
     assert.equal(stage.call("agent", { agent: name(7) }).value.info.id, name(7));
     assert.equal(stage.call("agent", { agent: "nobody" }).error.code, "not-found");
