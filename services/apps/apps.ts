@@ -136,10 +136,11 @@ export class Apps {
       this.#kills = undefined;
     }
     if (app.isDeleted && app.isSpent(at.mono)) return this.#letGo(at, app);
+    if (app.forgive(at)) this.#note(app);
     if (app.askFor(at.mono)) this.needsVersion++;
     if (app.wantingSince === undefined) this.wanting.delete(app);
     else this.wanting.add(app);
-    this.#due.set(app, app.nextDeadline(at.mono));
+    this.#due.set(app, app.nextDeadline(at));
     if (app.isSettled && app.deployment !== undefined) this.#deployed(at, app);
   }
 

@@ -1,5 +1,6 @@
 import { backoffMs } from "#libs/core/backoff.js";
 import type { AppDefinition } from "#protocol/app.js";
+import { type Instant, never } from "#libs/core/time.js";
 import type { FrameworkTask } from "#libs/framework/scheduler.js";
 import { type Instance, serves } from "./instance.js";
 
@@ -84,23 +85,30 @@ export function afterEnd(before: BackingOff, end: End, times: Times, now: number
   }
 }
 
-/** An instance that was launched after the last failure has run well for so long that earlier failures are forgotten. */
-export function isForgiven(
+/**
+ * Wall ms at which earlier failures are forgotten, as things stand: when an instance that was launched after the last failure
+ * has run well for so long. Never while there is none, or nothing to forget.
+ */
+export function forgivenAt(
   before: BackingOff,
   instances: Iterable<Instance>,
-  { times, lastFailureAt, wall }: { times: Times; lastFailureAt: number; wall: number },
-): boolean {
-  if (before.failures === 0) return false;
-  const since = wall - steadyMs(times, before);
+  { times, lastFailureAt }: { times: Times; lastFailureAt: number },
+): number {
+  let first = never;
+  if (before.failures === 0) return first;
   for (const instance of instances)
-    if (serves(instance) && instance.stagedAt > lastFailureAt && instance.stagedAt <= since) return true;
-  return false;
+    if (serves(instance) && instance.stagedAt > lastFailureAt) first = Math.min(first, instance.stagedAt);
+  return first + steadyMs(times, before);
 }
 
 /** An instance runs: agents do take them. */
 export const afterStart = (before: BackingOff): BackingOff =>
   before.refusals === 0 ? before : { ...before, refusals: 0 };
 
-/** On taking over: the last delay counts from now. */
-export const resumed = (failures: number, times: Times, now: number): BackingOff =>
-  failures === 0 ? notBackingOff : { failures, refusals: 0, until: now + delayMs(times, failures) };
+/** On taking over: what is left of the last delay, which counts from the last failure (whole when the clock was set back since). */
+export function resumed(failures: number, lastFailureAt: number, times: Times, at: Instant): BackingOff {
+  if (failures === 0) return notBackingOff;
+  const delay = delayMs(times, failures);
+  const passedMs = Math.max(0, at.wall - lastFailureAt);
+  return { failures, refusals: 0, until: at.mono + Math.max(0, delay - passedMs) };
+}

@@ -1,13 +1,13 @@
 import type { App } from "#protocol/app.js";
 import type { Attributes } from "#protocol/resources.js";
-import type { Instant } from "#libs/core/time.js";
+import { type Instant, never } from "#libs/core/time.js";
 import { type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
 import {
   afterEnd,
   afterStart,
   type BackingOff,
   endOf,
-  isForgiven,
+  forgivenAt,
   notBackingOff,
   resumed,
 } from "./backing-off.js";
@@ -95,7 +95,8 @@ export class ManagedApp {
 
   /** Taken over from the store: it goes on backing off. */
   resume(at: Instant): void {
-    this.backingOff = resumed(this.#failuresBefore, this.app.definition, at.mono);
+    const lastFailureAt = this.lastFailure?.at ?? at.wall;
+    this.backingOff = resumed(this.#failuresBefore, lastFailureAt, this.app.definition, at);
   }
 
   change(app: App, deployment: Deployment): void {
@@ -125,8 +126,7 @@ export class ManagedApp {
 
   #ended(at: Instant, task: FrameworkTask): "failed" | undefined {
     const times = this.app.definition;
-    const forgiven = { times, lastFailureAt: this.lastFailure?.at ?? 0, wall: at.wall };
-    if (isForgiven(this.backingOff, this.instances.values(), forgiven)) this.backingOff = notBackingOff;
+    this.forgive(at);
     const end = endOf(task, times, this.backingOff);
     this.backingOff = afterEnd(this.backingOff, end, times, at.mono);
     if (end === "blameless") return undefined;
@@ -138,6 +138,19 @@ export class ManagedApp {
       at: task.latest?.at ?? at.wall,
     };
     return "failed";
+  }
+
+  /** True when its failures are forgotten from now on, which is to be stored. */
+  forgive(at: Instant): boolean {
+    if (at.wall < this.#forgivenAt()) return false;
+    this.backingOff = notBackingOff;
+    return true;
+  }
+
+  #forgivenAt(): number {
+    const { definition: times } = this.app;
+    const lastFailureAt = this.lastFailure?.at ?? 0;
+    return forgivenAt(this.backingOff, this.instances.values(), { times, lastFailureAt });
   }
 
   /** Makes the plan; returns the instances that it condemns. */
@@ -196,10 +209,12 @@ export class ManagedApp {
     return this.backingOff.until > now ? 0 : (this.plan?.launch ?? 0);
   }
 
-  /** Monotonic ms at which the plan or what may be launched can change without an event. */
-  nextDeadline(now: number): number {
-    const { launch = 0, nextAt = Number.POSITIVE_INFINITY } = this.plan ?? {};
-    return launch > 0 && this.backingOff.until > now ? Math.min(nextAt, this.backingOff.until) : nextAt;
+  /** Monotonic ms at which the plan, what may be launched or what is forgiven can change without an event. */
+  nextDeadline({ mono, wall }: Instant): number {
+    const { launch = 0, nextAt = never } = this.plan ?? {};
+    const forgivenAt = mono + this.#forgivenAt() - wall;
+    const waitsForDelay = launch > 0 && this.backingOff.until > mono;
+    return Math.min(nextAt, forgivenAt, waitsForDelay ? this.backingOff.until : never);
   }
 }
 

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import type { TaskReason } from "#protocol/task.js";
+import { never } from "#libs/core/time.js";
 import type { FrameworkTask } from "#libs/framework/scheduler.js";
 import {
   afterEnd,
   afterStart,
   type BackingOff,
   endOf,
-  isForgiven,
+  forgivenAt,
   notBackingOff,
   resumed,
 } from "#services/apps/backing-off.js";
@@ -92,15 +93,21 @@ describe("backing off", () => {
 
   it("failures are forgotten when an instance launched since then has run well for long enough", () => {
     const before: BackingOff = { failures: 2, refusals: 0, until: 0 };
-    const facts = { times, lastFailureAt: 1_000, wall: 20_000 };
-    assert.equal(isForgiven(before, [instance({ stagedAt: 10_000 })], facts), true); // ran 10 s
-    assert.equal(isForgiven(before, [instance({ stagedAt: 10_001 })], facts), false);
-    assert.equal(isForgiven(before, [instance({ stagedAt: 900 })], facts), false); // before the failure
-    assert.equal(isForgiven(before, [instance({ stagedAt: 5_000, isChecked: true })], facts), false);
+    const facts = { times, lastFailureAt: 1_000 };
+    const launched = (stagedAt: number, more = {}) => instance({ stagedAt, ...more });
+    assert.equal(forgivenAt(before, [launched(12_000), launched(10_000)], facts), 20_000); // steady after 10 s
+    assert.equal(forgivenAt(before, [launched(900)], facts), never); // before the failure
+    assert.equal(forgivenAt(before, [launched(5_000, { isChecked: true })], facts), never); // not healthy
+    assert.equal(forgivenAt(notBackingOff, [launched(5_000)], facts), never); // nothing to forget
   });
 
-  it("the next leader goes on with the last delay", () => {
-    assert.deepEqual(resumed(2, times, 10_000), { failures: 2, refusals: 0, until: 12_000 });
-    assert.deepEqual(resumed(0, times, 10_000), notBackingOff);
+  it("the next leader goes on with what is left of the last delay", () => {
+    const at = { mono: 10_000, wall: 900_000 };
+    const until = (lastFailureAt: number) => resumed(2, lastFailureAt, times, at).until;
+    assert.equal(until(900_000), 12_000); // 2 s, all of it
+    assert.equal(until(899_500), 11_500); // 0.5 s of it have passed
+    assert.equal(until(100_000), 10_000); // long ago
+    assert.equal(until(950_000), 12_000); // the clock was set back
+    assert.deepEqual(resumed(0, 900_000, times, at), notBackingOff);
   });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Demand } from "#protocol/api.js";
 import type { AppView } from "#protocol/app.js";
 import { AppsMachine } from "#services/apps/machine.js";
+import { appKey, type AppRecord } from "#services/apps/record.js";
 import { type SmallAgent, SmallCluster } from "#test/support/small-cluster.js";
 import { definition } from "./made.js";
 
@@ -23,6 +24,7 @@ const versionsAlive = (play: SmallCluster) =>
     .map(({ spec }) => (spec.workload.kind === "process" ? spec.workload.command! : ""))
     .toSorted(byText);
 const byText = (a: string, b: string) => (a < b ? -1 : 1);
+const storedFailures = (play: SmallCluster) => (play.bucket.get(appKey("/demo/web")) as AppRecord).failures;
 const announced = (play: SmallCluster) => play.events.map(({ type }) => type);
 
 describe("apps", () => {
@@ -258,6 +260,33 @@ describe("apps", () => {
       assert.equal(play.alive.length, 0);
       put(play, { backoffSeconds: 10, backoffFactor: 2, cmd: "better" });
       assert.equal(view(play).backoffMs, 0);
+      assert.equal(play.alive.length, 1);
+    });
+
+    it("are forgotten for good once an instance has run well: the next leader waits for nothing", () => {
+      const play = cluster();
+      put(play, { backoffSeconds: 1, backoffFactor: 2 });
+      play.ends(aliveIds(play)[0]!, { exitCode: 1 });
+      play.pass(1000);
+      assert.equal(play.alive.length, 1);
+      play.pass(9_999);
+      assert.equal(storedFailures(play), 1);
+      play.pass(1);
+      assert.equal(storedFailures(play), 0);
+      play.failover();
+      assert.equal(view(play).backoffMs, 0);
+      play.ask("scale", { id: "/demo/web", instances: 2 });
+      assert.equal(play.alive.length, 2);
+    });
+
+    it("of long ago do not hold up the next leader", () => {
+      const play = cluster();
+      put(play, { backoffSeconds: 10, backoffFactor: 1 });
+      play.ends(aliveIds(play)[0]!, { exitCode: 1 });
+      play.ask("scale", { id: "/demo/web", instances: 0 });
+      play.pass(10_000);
+      play.failover();
+      play.ask("scale", { id: "/demo/web", instances: 1 });
       assert.equal(play.alive.length, 1);
     });
 
