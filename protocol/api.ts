@@ -208,8 +208,17 @@ export const masterApi = {
     }),
     Explanation,
   ),
-  /** Declares an agent gone for good: its tasks are given up, and it is refused if it comes back. Only for one that is unreachable. */
-  removeAgent: apiCall("master", "removeAgent", Type.Object({ agent: AgentId }), Nothing),
+  /**
+   * Declares an agent gone for good: its tasks are given up, and it is refused if it comes back. Only for one that is
+   * unreachable; with `force` also for one that this leader has not heard yet. Asked for one that is gone: forgets it, so that
+   * its id may be used again.
+   */
+  removeAgent: apiCall(
+    "master",
+    "removeAgent",
+    Type.Object({ agent: AgentId, force: Type.Optional(Type.Boolean()) }),
+    Nothing,
+  ),
   /** Forgets a framework and has its tasks killed. */
   removeFramework: apiCall("master", "removeFramework", Type.Object({ framework: FrameworkId }), Nothing),
   leader: apiCall(

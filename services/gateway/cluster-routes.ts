@@ -56,10 +56,22 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
     async ({ params, body }) => api.call(masterApi.setRole, { name: params.role, ...body }),
   );
 
-  app.delete<{ Params: { agent: string } }>(
+  app.delete<{ Params: { agent: string }; Querystring: { force: boolean } }>(
     "/cluster/agents/:agent",
-    { schema: { tags, summary: "Give up an unreachable agent for good" } },
-    async ({ params }) => api.call(masterApi.removeAgent, params),
+    {
+      schema: {
+        tags,
+        summary:
+          "Give up an unreachable agent for good; once more: forget it, so that its id may be used again",
+        querystring: Type.Object({
+          force: Type.Boolean({
+            default: false,
+            description: "also one that the leader still waits for and has not heard",
+          }),
+        }),
+      },
+    },
+    async ({ params, query }) => api.call(masterApi.removeAgent, { ...params, ...query }),
   );
 
   app.delete<{ Params: { framework: string } }>(

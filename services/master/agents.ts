@@ -189,6 +189,12 @@ export class Agents {
     this.#listen(agent);
   }
 
+  forget(agent: Agent): void {
+    this.#count(agent.standing, -1);
+    this.#byId.delete(agent.id);
+    this.#listening.delete(agent.id);
+  }
+
   heard(agent: Agent, now: number): void {
     agent.heardAt = now;
     agent.heard = true;

@@ -1,6 +1,7 @@
 import { type Fault, refusal, type Refusal } from "#protocol/errors.js";
 import type { Instant } from "#libs/core/time.js";
 import type { CallOf, MasterCall } from "./calls.js";
+import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
 import type { Departures } from "./departures.js";
 import type { Ask, Out } from "./events.js";
@@ -83,21 +84,21 @@ export class Answers {
   }
 
   #removeAgent(at: Instant, ask: Ask, call: CallOf<"removeAgent">): void {
-    const { agents } = this.#cluster;
+    const { agents, books } = this.#cluster;
     const agent = agents.get(call.request.agent);
     if (agent === undefined) return this.#refuse(ask, agentNotKnown(call.request.agent));
-    if (agent.standing === "registered" || agent.standing === "awaited")
-      return this.#refuse(
-        ask,
-        refusal(
-          "conflict",
-          `agent ${agent.id} is ${agent.standing}: only an unreachable one can be removed; stop it first`,
-        ),
-      );
-    if (agent.standing === "unreachable") {
-      agents.stand(agent, "gone");
-      this.#news.agentGone(at, agent);
+    const hindrance = hindranceToRemove(agent, call.request.force === true);
+    if (hindrance !== undefined)
+      return this.#refuse(ask, refusal("conflict", `agent ${agent.id} ${hindrance}`));
+    if (agent.standing === "gone") {
+      agents.forget(agent);
+      this.#out({ type: "forget", key: agentKey(agent.id) });
+      return this.#give(ask, {});
     }
+    // One that is awaited has no offers of this term, but what it uses still counts.
+    if (agent.standing === "awaited") books.leave(agent);
+    agents.stand(agent, "gone");
+    this.#news.agentGone(at, agent);
     this.#out({
       type: "store",
       key: agentKey(agent.id),
@@ -124,5 +125,14 @@ export class Answers {
 }
 
 const agentNotKnown = (id: string): Refusal => refusal("not-found", `agent ${id} is not known`);
+
+/** Why it cannot be given up: whoever lives may still launch what he was offered. */
+function hindranceToRemove({ standing, heard }: Agent, force: boolean): string | undefined {
+  if (standing === "registered" || (standing === "awaited" && heard))
+    return "is there: stop it first; it can be removed when it is unreachable";
+  return standing === "awaited" && !force
+    ? "is awaited: this leader has not heard it yet; it can be removed when it is unreachable, or by force if it has stopped for good"
+    : undefined;
+}
 
 const asDemandFault = (fault: Fault): Fault => ({ ...fault, path: fault.path.replace("/needs/0", "/need") });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { AgentRecord } from "#services/master/registry.js";
 import { brief, lastAnswer, offersIn, only, Stage, use } from "./stage.js";
 
 const states = (stage: Stage): Record<string, string> =>
@@ -140,5 +141,37 @@ describe("silent agents (R7)", () => {
     const { error } = lastAnswer(stage.register("a", { cpus: 4 }));
     assert.equal(error.code, "forbidden");
     assert.match(error.message, /removed by an operator/);
+  });
+
+  it("that are gone and removed once more are forgotten: the id may be used again", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.wait(16_500);
+    stage.call("removeAgent", { agent: "a" });
+    assert.deepEqual(stage.call("removeAgent", { agent: "a" }), { ok: true, value: {} });
+    assert.deepEqual(states(stage), {});
+    assert.equal(stage.stored.has("agent.a"), false);
+    assert.equal(stage.call("removeAgent", { agent: "a" }).error.code, "not-found");
+    assert.equal(lastAnswer(stage.register("a", { cpus: 4 })).ok, true);
+    assert.deepEqual(states(stage), { a: "registered" });
+  });
+
+  it("that this leader has not heard yet are removed only by force, and hold nobody up then", () => {
+    const before = new Stage();
+    before.register("a", { cpus: 4 });
+    before.register("b", { cpus: 4 });
+    const known = ["a", "b"].map((id) => before.stored.get(`agent.${id}`) as AgentRecord);
+    const stage = new Stage({ epoch: 4, registry: { agents: known } });
+    stage.report("b");
+    assert.deepEqual(states(stage), { a: "awaited", b: "awaited" });
+    assert.equal(stage.call("removeAgent", { agent: "a" }).error.code, "conflict");
+    assert.equal(stage.call("removeAgent", { agent: "b", force: true }).error.code, "conflict"); // it was heard
+    assert.deepEqual(stage.call("removeAgent", { agent: "a", force: true }), { ok: true, value: {} });
+    assert.deepEqual(states(stage), { a: "gone", b: "awaited" });
+    const { reply } = stage.say({ type: "agentsAsked" }, "f", {
+      session: stage.subscribe("f").session,
+      agents: ["a"],
+    });
+    assert.deepEqual(reply.agents, [{ agent: "a", state: "gone" }]);
   });
 });
