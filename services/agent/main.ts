@@ -1,4 +1,5 @@
 import { runService } from "#libs/adapters/main.js";
+import { claimPorts } from "#libs/adapters/port-claims.js";
 import { ownAddress, WorkDirectory } from "#libs/adapters/work-directory.js";
 import type { Host } from "#libs/ports/host.js";
 import { ports } from "#libs/ports/tokens.js";
@@ -9,6 +10,7 @@ import {
   allowanceOf,
   attributesOf,
   collectionOf,
+  parsePorts,
   settingsFaults,
   totalsOf,
 } from "./settings.js";
@@ -30,6 +32,7 @@ await runService({
   },
   async start({ settings, container, log, crashed }) {
     await directory.lock();
+    for (const range of parsePorts(settings.ports) ?? []) await claimPorts(range);
     container.load(hostModule(settings, directory));
     const host = container.get<Host>(ports.host);
     if (!settings.consulEnabled) log.warn("no registry is configured: services are listed by agents alone");
@@ -44,10 +47,11 @@ await runService({
         ...(settings.agentKey !== undefined && { key: settings.agentKey }),
         allowance: allowanceOf(settings, host.isRoot),
         collection: collectionOf(settings),
-        endTasksOnStop: settings.killOnStop,
+        endTasksOnStop: settings.killOnStop || settings.endAtOnce,
       }),
     );
     const stop = await container.get<StartAgent>(agent)(crashed);
+    if (settings.endAtOnce) setImmediate(() => process.kill(process.pid, "SIGTERM"));
     return async () => {
       await stop();
       directory.release();

@@ -83,6 +83,12 @@ export const AgentSettings = Type.Object({
     default: false,
     description: "on SIGTERM the tasks end too: for clusters that end with their machine",
   }),
+  endAtOnce: Type.Boolean({
+    env: "EMPORION_AGENT_END_AT_ONCE",
+    default: false,
+    description:
+      "ends the tasks that an earlier process left in the work directory, tells of it, and ends: for an agent that is given up",
+  }),
   docker: Type.Boolean({ env: "EMPORION_DOCKER", default: true, description: "off: no containers" }),
   dockerHost: Type.Optional(Type.String({ env: "DOCKER_HOST", minLength: 1 })),
   jdks: Type.Array(Type.String({ pattern: "^/" }), {
@@ -175,7 +181,7 @@ export const collectionOf = (settings: AgentSettings): CollectionSettings => ({
 const faultOf = (path: string, text: string, expected: string, parse: (text: string) => unknown): Fault[] =>
   parse(text) === undefined ? [{ path, expected, found: JSON.stringify(text) }] : [];
 
-function parsePorts(text: string): PortRange[] | undefined {
+export function parsePorts(text: string): PortRange[] | undefined {
   const ranges = wordsOf(text).map((word): PortRange | undefined => {
     const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(word) ?? [];
     const range: PortRange = [Number(first), Number(last)];

@@ -13,6 +13,7 @@ import * as programs from "./programs.js";
 import { type AgentShare, type HostAmounts, shareOut } from "./shares.js";
 import { StartFailure } from "./start-failure.js";
 import { Supervisor } from "./supervisor.js";
+import { type TaskPorts, takeTaskPorts } from "./task-ports.js";
 
 /** A cluster on this machine: every part a process of its own. */
 export class LocalCluster {
@@ -21,6 +22,9 @@ export class LocalCluster {
   readonly data: DataDirectory;
   /** Undefined: there is no Docker engine, for the reason that was said. */
   dockerSocket: string | undefined;
+  /** Of an earlier start with more of them: their tasks have ended, and the cluster is to give them up. */
+  departedAgents: readonly string[] = [];
+  readonly #taskPorts: TaskPorts;
   #tasksAsRoot = false;
   readonly #options: Options;
   readonly #clock: Clock;
@@ -31,6 +35,7 @@ export class LocalCluster {
   private constructor(parts: {
     tools: Tools;
     ports: programs.Ports;
+    taskPorts: TaskPorts;
     data: DataDirectory;
     options: Options;
     clock: Clock;
@@ -38,6 +43,7 @@ export class LocalCluster {
   }) {
     this.tools = parts.tools;
     this.ports = parts.ports;
+    this.#taskPorts = parts.taskPorts;
     this.data = parts.data;
     this.#options = parts.options;
     this.#clock = parts.clock;
@@ -55,7 +61,8 @@ export class LocalCluster {
     try {
       await new Supervisor(data, clock, say).endLeftovers();
       const ports = await choosePorts(options, tools);
-      return new LocalCluster({ tools, ports, data, options, clock, say });
+      const taskPorts = await takeTaskPorts(options.taskPorts, clock);
+      return new LocalCluster({ tools, ports, taskPorts, data, options, clock, say });
     } catch (cause) {
       await data.release();
       throw cause;
@@ -76,9 +83,10 @@ export class LocalCluster {
     if (consul.kind === "binary") this.#supervisor.start(programs.consulProgram(consul.path, this.ports));
     const common = this.#common();
     const keyFile = await this.data.clusterKeyFile();
+    const shares = await this.#shares();
+    await this.#partWithAgents(common, shares, keyFile);
     this.#supervisor.start(programs.masterProgram(common, keyFile));
-    for (const share of await this.#shares())
-      this.#supervisor.start(await this.#agent(common, share, keyFile));
+    for (const share of shares) this.#supervisor.start(await this.#agent(common, share, keyFile));
     this.#supervisor.start(programs.gatewayProgram(common, this.ports.gateway));
   }
 
@@ -99,6 +107,7 @@ export class LocalCluster {
     await this.#supervisor.stop((name) => name === "gateway" || name === "master" || name === "consul");
     await this.#engine.stop({ keepContainers: this.#options.keepTasks });
     await this.#supervisor.stop(() => true);
+    this.#taskPorts.release();
     await this.data.release();
   }
 
@@ -145,18 +154,42 @@ export class LocalCluster {
       cpus: availableParallelism(),
       mem: Math.floor(totalmem() / 2 ** 20),
       disk: Math.floor((disk.bavail * disk.bsize) / 2 ** 20),
-      ports: this.#options.taskPorts,
+      ports: this.#taskPorts.range,
     };
     return shareOut(host, this.#options.agents);
   }
 
-  async #agent(common: programs.Common, share: AgentShare, clusterKeyFile: string) {
+  /**
+   * Agents that an earlier start had and this one has not: each runs once more to end what it may have left running (with
+   * --keep-tasks, or after a crash) and to tell of it; then its directory goes.
+   */
+  async #partWithAgents(common: programs.Common, shares: readonly AgentShare[], keyFile: string) {
+    const kept = new Set(shares.map(({ id }) => id));
+    this.departedAgents = (await this.data.agents()).filter((id) => !kept.has(id));
+    await Promise.all(
+      this.departedAgents.map(async (id) => {
+        this.#say(`${id}: not among the ${shares.length} agents of this start; its tasks are ended`);
+        const program = await this.#agent(common, { ...shares[0]!, id }, keyFile, { endAtOnce: true });
+        const fault = await this.#supervisor.runOnce(program);
+        if (fault === undefined) await this.data.forgetAgent(id);
+        else this.#say(`${id}: its tasks may not all have ended (${fault}); see ${this.data.logFile(id)}`);
+      }),
+    );
+  }
+
+  async #agent(
+    common: programs.Common,
+    share: AgentShare,
+    clusterKeyFile: string,
+    { endAtOnce = false } = {},
+  ) {
     const sealer = new HmacSealer((await readFile(clusterKeyFile, "utf8")).trim());
     return programs.agentProgram(common, this.data, {
       share,
       keyFile: await this.data.agentKeyFile(share.id, sealer.agentKey(share.id)),
       dockerSocket: this.dockerSocket,
       killOnStop: !this.#options.keepTasks,
+      endAtOnce,
       tasksAsRoot: this.#tasksAsRoot,
     });
   }

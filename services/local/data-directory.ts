@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StartFailure } from "./start-failure.js";
 import { processRuns } from "./processes.js";
@@ -49,6 +49,20 @@ export class DataDirectory {
     const file = this.in("keys", `${agent}.key`);
     await writeFile(file, key, { mode: 0o600 });
     return file;
+  }
+
+  /** Those that have a work directory here: of this start or of an earlier one. */
+  async agents(): Promise<string[]> {
+    const entries = await readdir(this.in("agents"), { withFileTypes: true }).catch(() => []);
+    return entries
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .toSorted();
+  }
+
+  async forgetAgent(agent: string): Promise<void> {
+    await rm(this.in("agents", agent), { recursive: true, force: true, maxRetries: 3 });
+    await rm(this.in("keys", `${agent}.key`), { force: true });
   }
 
   async #writeOnce(file: string, text: string): Promise<void> {

@@ -33,6 +33,15 @@ export class GatewayClient {
     return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
   }
 
+  /** Has the cluster give up an agent that has ended for good, and forget its id. */
+  async giveUpAgent(agent: string): Promise<boolean> {
+    const path = `/cluster/agents/${agent}?force=true`;
+    const given = await this.#fetch("DELETE", path);
+    // Removed once it is gone, and would be refused if a later start had it again; removed twice it is forgotten.
+    if (given?.ok === true) await this.#fetch("DELETE", path);
+    return given !== undefined && given.status < 500;
+  }
+
   async #fetch(method: string, path: string, body?: unknown): Promise<Response | undefined> {
     const sent =
       body === undefined

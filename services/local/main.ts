@@ -47,6 +47,13 @@ async function bringUp(
 ): Promise<void> {
   const late = () => table.say(`not all agents have registered yet; see ${options.data}/log`);
   await eventually(async () => (await registeredAgents(client)) >= options.agents, until, late);
+  // Frameworks start nothing while an agent that has tasks of theirs may still come.
+  for (const agent of cluster.departedAgents)
+    await eventually(
+      () => client.giveUpAgent(agent),
+      until,
+      () => table.say(`${agent} is not given up yet: its tasks are replaced when it is unreachable`),
+    );
   if (!until.isCancelled) cluster.startFrameworks();
   await eventually(
     () => areFrameworksThere(client),

@@ -9,8 +9,8 @@ export interface Options {
   readonly natsPort: number;
   readonly consulPort: number;
   readonly consulDnsPort: number;
-  /** First and last port that tasks may get, shared out among the agents. */
-  readonly taskPorts: readonly [number, number];
+  /** First and last port that tasks may get, shared out among the agents. 0: any that no other cluster of this machine has. */
+  readonly taskPorts: readonly [number, number] | 0;
   /** Absolute. */
   readonly data: string;
   readonly name: string;
@@ -30,7 +30,10 @@ export function parseOptions(argv: readonly string[], directory: string): Option
     .option("--consul-port <port>", "of Consul's HTTP API, if it is started; 0: any free one", port, 8500)
     .option("--consul-dns-port <port>", "of Consul's DNS; 0: any free one", port, 8600)
     .addOption(
-      new Option("--task-ports <first-last>", "ports that tasks may get")
+      new Option(
+        "--task-ports <first-last>",
+        "ports that tasks may get; 0: any that no other cluster here has",
+      )
         .argParser(portRange)
         .default([31_000, 32_000], "31000-32000"),
     )
@@ -39,6 +42,7 @@ export function parseOptions(argv: readonly string[], directory: string): Option
     .option("--empty", "without the demo", false)
     .option("--keep-tasks", "leave tasks running when the cluster is stopped", false)
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "emporion: ")) })
     .allowExcessArguments(false)
     .showSuggestionAfterError()
     .parse([...argv], { from: "user" })
@@ -57,11 +61,12 @@ const whole =
 
 const port = whole(0, 65_535);
 
-function portRange(text: string): readonly [number, number] {
+function portRange(text: string): Options["taskPorts"] {
+  if (text === "0") return 0;
   const match = /^(\d+)-(\d+)$/.exec(text);
   const [first, last] = [Number(match?.[1]), Number(match?.[2])];
   if (match === null || first < 1 || last > 65_535 || first >= last)
-    throw new InvalidArgumentError("expected two ports like 31000-32000");
+    throw new InvalidArgumentError("expected two ports like 31000-32000, or 0");
   return [first, last];
 }
 

@@ -64,6 +64,8 @@ export interface AgentOptions {
   readonly keyFile: string;
   readonly dockerSocket: string | undefined;
   readonly killOnStop: boolean;
+  /** Only ends the tasks that it has, and itself. */
+  readonly endAtOnce?: boolean;
   /** They may, and do unless they say otherwise. */
   readonly tasksAsRoot: boolean;
 }
@@ -71,7 +73,7 @@ export interface AgentOptions {
 export const agentProgram = (
   common: Common,
   data: DataDirectory,
-  { share, keyFile, dockerSocket, killOnStop, tasksAsRoot }: AgentOptions,
+  { share, keyFile, dockerSocket, killOnStop, endAtOnce = false, tasksAsRoot }: AgentOptions,
 ): Program => ({
   ...service("agent", common, {
     EMPORION_AGENT_ID: share.id,
@@ -84,6 +86,7 @@ export const agentProgram = (
     EMPORION_AGENT_PORTS: share.ports.join("-"),
     EMPORION_AGENT_ATTRIBUTES: `rack:${share.rack}`,
     EMPORION_AGENT_KILL_ON_STOP: String(killOnStop),
+    EMPORION_AGENT_END_AT_ONCE: String(endAtOnce),
     ...(tasksAsRoot && { EMPORION_AGENT_ALLOW_ROOT: "true", EMPORION_AGENT_DEFAULT_USER: "root" }),
     ...(dockerSocket === undefined ? { EMPORION_DOCKER: "off" } : { DOCKER_HOST: `unix://${dockerSocket}` }),
   }),

@@ -59,6 +59,24 @@ export class Supervisor {
     supervised.start();
   }
 
+  /** Runs it to its end, once, for no longer than it may take to stop; says why when it did not end well. */
+  async runOnce({ name, command, args, env, stopMs }: Program): Promise<string | undefined> {
+    const log = openLog(this.#data.logFile(name));
+    const child = spawn(command, [...args], { env: { ...env }, detached: true, stdio: ["ignore", log, log] });
+    closeSync(log);
+    const ended = new Promise<string | undefined>((done) => {
+      child.once("error", (cause) => done(`cannot be started: ${cause.message}`));
+      child.once("exit", (code, signal) => done(code === 0 ? undefined : (signal ?? `exit code ${code}`)));
+    });
+    if (child.pid === undefined) return ended;
+    await writeFile(this.#data.pidFile(name), String(child.pid));
+    const cancel = this.#clock.after(stopMs, () => child.kill("SIGKILL"));
+    const fault = await ended;
+    cancel();
+    await rm(this.#data.pidFile(name), { force: true });
+    return fault;
+  }
+
   pid(name: string): number | undefined {
     return this.#running.find((each) => each.name === name)?.pid;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { readdirSync, readFileSync } from "node:fs";
+import type { AgentView } from "#protocol/api.js";
 import { eventually } from "#test/support/eventually.js";
 import { anyPorts, type LocalCluster, startCluster, startLocal } from "./support/cluster.js";
 import { sleeper } from "./support/work.js";
@@ -43,11 +44,26 @@ describe("a cluster on one machine", function () {
     assert.deepEqual(readdirSync(`${data}/run`), []);
   });
 
+  it("task ports that another cluster has are refused before anything is started", async () => {
+    const agents = await cluster.api.get<AgentView[]>("/cluster/agents");
+    const last = Math.max(...agents.flatMap(({ info }) => info.totals.ports.flat()));
+    const data = `${cluster.data}/third`;
+    const flags = anyPorts.with(-1, `${last}-${last + 100}`);
+    const second = startLocal(["--data", data, ...flags, "--empty"]);
+    const [code] = (await once(second.process, "exit")) as [number];
+    assert.equal(code, 1);
+    assert.match(
+      second.output(),
+      new RegExp(`^emporion: of the task ports .* another cluster on this machine has \\d+-${last} `, "m"),
+    );
+    assert.deepEqual(readdirSync(`${data}/run`), []);
+  });
+
   it("a wrong flag is one clear line", async () => {
     const wrong = startLocal(["--agents", "many"]);
     const [code] = (await once(wrong.process, "exit")) as [number];
     assert.equal(code, 2);
-    assert.match(wrong.output(), /--agents <n>.*expected a whole number from 1 to 26/);
+    assert.match(wrong.output(), /^emporion: .*--agents <n>.*expected a whole number from 1 to 26/);
   });
 
   it("ending it ends its tasks and its processes; the next start brings the same apps back", async () => {
@@ -83,9 +99,41 @@ describe("a cluster on one machine", function () {
     const before = await runningIds(cluster);
     await cluster.end();
     assert.equal(sleepersOf(cluster.data).length, 3);
-    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2"] });
+    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2", "--keep-tasks"] });
     await eventually("the tasks to be found again", async () => (await runningIds(cluster)).length === 3);
     assert.deepEqual(await runningIds(cluster), before);
+  });
+
+  it("with fewer agents than before those that are missing are given up: their tasks end and are replaced at once", async () => {
+    await cluster.end();
+    const startedAt = Date.now();
+    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "1"] });
+    const { tasks } = await cluster.api.settled("/local/app", 20_000);
+    assert.deepEqual(
+      tasks.map(({ slaveId }) => slaveId),
+      ["agent-a", "agent-a", "agent-a"],
+    );
+    // An agent that is only awaited counts as lost after 75 s.
+    assert.ok(Date.now() - startedAt < 40_000);
+    assert.equal(sleepersOf(cluster.data).length, 3);
+    const agents = await cluster.api.get<AgentView[]>("/cluster/agents");
+    assert.deepEqual(
+      agents.map(({ info }) => info.id),
+      ["agent-a"],
+    );
+  });
+
+  it("with more agents again the id of one that was given up serves once more", async () => {
+    await cluster.end();
+    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2"] });
+    const agents = await cluster.api.get<AgentView[]>("/cluster/agents");
+    assert.deepEqual(
+      agents.map(({ info, state }) => [info.id, state]),
+      [
+        ["agent-a", "registered"],
+        ["agent-b", "registered"],
+      ],
+    );
   });
 });
 

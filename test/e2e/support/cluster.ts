@@ -84,7 +84,7 @@ export const anyPorts = [
   "--consul-dns-port",
   "0",
   "--task-ports",
-  "21000-21999",
+  "0",
 ];
 
 function readyUrl(local: Child): string | undefined {
