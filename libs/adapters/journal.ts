@@ -6,9 +6,9 @@ import type { Journal } from "#libs/ports/journal.js";
 /**
  * JSON lines in one file. What is appended in one call is one write; the last line counts only when it is whole.
  *
- * Appending does not wait for the disk (no fsync): the journal guards against the death of the process, and a write that
- * was made survives that. After a restart of the host nothing of what it names runs any more. Only `compact` waits, or the
- * rename could reach the disk before the content, and a host's crash leave an empty journal in the place of a full one.
+ * Appending waits for the disk (fdatasync) only where it is asked to: a write that was made survives the death of the process, and after
+ * a restart of the host nothing of what it names runs any more. `compact` waits always, or the rename could reach the disk before
+ * the content, and a host's crash leave an empty journal in the place of a full one.
  * Whether the old file or the new one is found after a crash does not matter: both are true.
  */
 export class FileJournal implements Journal {
@@ -36,13 +36,17 @@ export class FileJournal implements Journal {
     });
   }
 
-  async append(records: readonly unknown[]): Promise<void> {
+  async append(
+    records: readonly unknown[],
+    { sync = false }: { readonly sync?: boolean } = {},
+  ): Promise<void> {
     if (records.length === 0) return;
     const bytes = encode(records);
     return this.inTurn(async () => {
       const handle = await this.opened();
       try {
         await handle.writeFile(bytes);
+        if (sync) await handle.datasync();
       } catch (cause) {
         // None of them count: what the disk took of them is taken back.
         await handle.truncate(this.size);

@@ -5,9 +5,12 @@
 export interface Journal {
   /** All records since the last `compact`, oldest first. */
   load(): Promise<readonly unknown[]>;
-  /** Appends all of them or, if the process dies, a prefix. Throws when the disk takes no more; then none of them count. */
-  append(records: readonly unknown[]): Promise<void>;
-  /** Puts these in the place of all, atomically. */
+  /**
+   * Appends all of them or, if the process dies, a prefix. Throws when the disk takes no more; then none of them count. `sync`: these
+   * and all earlier ones survive the death of the host too; without it a loss of power may take the latest, a suffix of all.
+   */
+  append(records: readonly unknown[], options?: { readonly sync?: boolean }): Promise<void>;
+  /** Puts these in the place of all, atomically, and safe from the death of the host. */
   compact(records: readonly unknown[]): Promise<void>;
   /** How many records a `load` would read. */
   readonly length: number;

@@ -108,8 +108,8 @@ export class SimBus implements Bus {
   /** Why it was not sent. */
   #post(parcel: Parcel): BusFailure | undefined {
     if (parcel.bytes.length > payloadMax) return "too-large";
-    const { link, world } = this.#node;
-    return link.up(() => world.server.publish(parcel)) ? undefined : "disconnected";
+    const { link, world, name: from } = this.#node;
+    return link.up(() => world.server.publish({ ...parcel, from })) ? undefined : "disconnected";
   }
 
   #subscribe(subject: string, deliver: (parcel: Parcel) => void): Cancel {
@@ -133,7 +133,9 @@ export class SimBus implements Bus {
     link.up(() => {
       subscription.cancel?.();
       subscription.cancel = this.#node.keepAtServer(
-        world.server.subscribe(subscription.subject, (parcel) => link.down(() => arrived(parcel))),
+        world.server.subscribe(subscription.subject, (parcel) =>
+          link.down(() => arrived(parcel), "message", parcel.from),
+        ),
       );
     }, "control");
   }

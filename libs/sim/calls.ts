@@ -30,7 +30,7 @@ export class Calls {
       const sent = link.up(() => {
         world.trace.add(`${world.schedule.now} ${name} ${what}`);
         const value = step(world.server);
-        link.down(() => settle(ok(value)), "call");
+        link.down(() => settle(ok(value)), "answer");
       }, "call");
       if (!sent) return void clock.after(0, () => resolve(fail("disconnected")));
       const cancel = clock.after(timeoutMs, giveUp);

@@ -18,6 +18,8 @@ export class SimClock implements Clock {
   readonly #timers = new Set<Cancel>();
   #stopped = false;
   #wallJump = 0;
+  /** For checks: told when somebody sets the wall clock. */
+  wallSet: () => void = () => {};
 
   constructor(schedule: Schedule, options: SimClockOptions) {
     this.#schedule = schedule;
@@ -48,6 +50,7 @@ export class SimClock implements Clock {
   /** Somebody sets the wall clock; the monotonic one goes on. */
   jumpWall(ms: number): void {
     this.#wallJump += ms;
+    this.wallSet();
   }
 
   stop(): void {

@@ -82,6 +82,14 @@ export class SimHostTasks {
     this.ends.next(running.exit);
   }
 
+  /** It is gone without a trace: an agent that looks on does not learn how, one that comes later finds nothing. */
+  vanish(task: string): void {
+    const running = this.tasks.get(task);
+    if (running === undefined || running.exit !== undefined) return;
+    this.tasks.delete(task);
+    this.ends.next({ task, reason: "exit-unknown", message: "nobody knows how it ended" });
+  }
+
   signal(task: string, force: boolean): void {
     const running = this.tasks.get(task);
     if (running === undefined) return;

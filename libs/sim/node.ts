@@ -4,7 +4,7 @@ import type { Lease } from "#libs/ports/lease.js";
 import { SimBus } from "./bus.js";
 import { Calls } from "./calls.js";
 import { SimClock } from "./clock.js";
-import { Link, type LinkOptions, usualLink } from "./link.js";
+import { Link, type LinkOptions, usualLink, type Way } from "./link.js";
 import { SimLog } from "./log.js";
 import type { SeededRandom } from "./random.js";
 import { SimSealer } from "./sealer.js";
@@ -88,10 +88,10 @@ export class SimNode {
     this.link.cut();
   }
 
-  /** Cuts it off; heard and noticed only after a while. */
-  part(): void {
-    this.world.trace.add(`${this.world.schedule.now} ${this.name} is cut off`);
-    this.link.part();
+  /** Cuts it off, both ways unless one is given; noticed only after a while. */
+  part(way?: Way): void {
+    this.world.trace.add(`${this.world.schedule.now} ${this.name} is cut off ${way ?? ""}`);
+    this.link.part(way);
   }
 
   heal(): void {

@@ -61,11 +61,13 @@ export class SimStreams implements Streams {
         return found?.attach((message) =>
           deliver(message, () => {
             const acknowledge = () =>
-              void this.#node.link.up(() =>
-                this.#node.world.server.streams
-                  .named(stream)
-                  ?.consumer(consumer)
-                  ?.acknowledge(message.sequence),
+              void this.#node.link.up(
+                () =>
+                  this.#node.world.server.streams
+                    .named(stream)
+                    ?.consumer(consumer)
+                    ?.acknowledge(message.sequence),
+                "answer",
               );
             receiver.next({ ...message, acknowledge });
           }),
@@ -122,11 +124,17 @@ export class SimStreams implements Streams {
       link.up(() => {
         if (mine !== session) return;
         const deliver: Deliver = ({ subject, bytes, sequence }, call) =>
-          link.down(() => {
-            if (mine !== session) return;
-            world.trace.add(`${world.schedule.now} ${name} ← ${subject} #${sequence} ${fingerprint(bytes)}`);
-            call();
-          }, freight);
+          link.down(
+            () => {
+              if (mine !== session) return;
+              world.trace.add(
+                `${world.schedule.now} ${name} ← ${subject} #${sequence} ${fingerprint(bytes)}`,
+              );
+              call();
+            },
+            freight,
+            what,
+          );
         const attached = attach(world.server, deliver);
         if (attached !== undefined) cancel = this.#node.keepAtServer(attached);
         else

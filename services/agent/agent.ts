@@ -6,7 +6,7 @@ import type { AgentEffect, AgentEvent } from "./events.js";
 import { type AgentOptions, Parts } from "./parts.js";
 import { recall } from "./recall.js";
 import type { JournalRecord } from "./records.js";
-import { hasEnded, type Task } from "./task.js";
+import { hasEnded, skipNumbers, type Task } from "./task.js";
 
 const detectMs = 60_000;
 
@@ -184,6 +184,8 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
   #load(at: Instant, records: readonly JournalRecord[]): void {
     const { hostBoot } = this.#options;
     const memory = recall(records);
+    const hostRestarted = memory.hostBoot !== undefined && memory.hostBoot !== hostBoot;
+    if (hostRestarted) memory.tasks.forEach(skipNumbers);
     this.#parts.recorder.loaded(records.length);
     this.#parts.offers.restore(memory);
     for (const [framework, session] of memory.sessions) this.#parts.offers.sees(framework, session);
@@ -194,7 +196,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
     this.#parts.cut(() => this.#publishAgain(memory.tasks.values()));
     for (const task of memory.tasks.values()) this.#restore(at, task);
     this.#emit({ type: "findSandboxes" });
-    this.#parts.recovery.begin(at, memory.hostBoot !== undefined && memory.hostBoot !== hostBoot);
+    this.#parts.recovery.begin(at, hostRestarted);
   }
 
   #restore(at: Instant, task: Task): void {

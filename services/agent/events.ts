@@ -220,7 +220,12 @@ export type Answer =
 
 export type AgentEffect =
   // --- journal ---
-  | { readonly type: "appendRecords"; readonly records: readonly JournalRecord[] }
+  /** `sync`: the disk has to have them when it is answered. */
+  | {
+      readonly type: "appendRecords";
+      readonly records: readonly JournalRecord[];
+      readonly sync: boolean;
+    }
   /** Puts these in the place of all records. Answered like an append. */
   | { readonly type: "compactRecords"; readonly records: readonly JournalRecord[] }
   // --- after a start ---

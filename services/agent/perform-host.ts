@@ -30,7 +30,7 @@ export function performOnHost(world: HostWorld, effect: HostEffect, emit: Emit):
   const { journal, executors, sandboxes, catalog } = world;
   switch (effect.type) {
     case "appendRecords":
-      return write(journal.append(effect.records), emit);
+      return write(journal.append(effect.records, { sync: effect.sync }), emit);
     case "compactRecords":
       return write(journal.compact(effect.records), emit);
     case "recoverTasks":

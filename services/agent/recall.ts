@@ -1,7 +1,7 @@
 import type { Session } from "#protocol/offer.js";
 import { isOlderSession } from "#protocol/offer.js";
 import type { JournalRecord } from "./records.js";
-import { apply, newTask, type Task } from "./task.js";
+import { apply, newTask, skipNumbers, type Task } from "./task.js";
 
 /** What an agent knows after reading its journal. */
 export interface Memory {
@@ -28,6 +28,7 @@ export function recall(records: readonly JournalRecord[]): Memory {
   for (const record of records) {
     switch (record.type) {
       case "cut":
+        if (hostBoot !== undefined && hostBoot !== record.hostBoot) tasks.forEach(skipNumbers);
         generation = Math.max(generation, record.generation);
         epoch = Math.max(epoch, record.epoch);
         hostBoot = record.hostBoot;

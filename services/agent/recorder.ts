@@ -1,7 +1,7 @@
 import type { Instant } from "#libs/core/time.js";
 import { never } from "#libs/core/time.js";
 import type { AgentEffect } from "./events.js";
-import type { JournalRecord } from "./records.js";
+import { type JournalRecord, outlivesHost } from "./records.js";
 
 type Then = (at: Instant) => void;
 
@@ -89,7 +89,7 @@ export class Recorder {
       this.#options.emit({ type: "compactRecords", records: snapshot });
     } else {
       this.#length += records.length;
-      this.#options.emit({ type: "appendRecords", records });
+      this.#options.emit({ type: "appendRecords", records, sync: records.some(outlivesHost) });
     }
   }
 

@@ -2,6 +2,7 @@ import { type Static, Type } from "typebox";
 import { codec } from "#protocol/codec.js";
 import { FrameworkId, RoleName, TaskId } from "#protocol/ids.js";
 import { Session } from "#protocol/offer.js";
+import { isTerminal } from "#libs/core/task-state.js";
 import { TaskReason, TaskSpec, TaskUpdate } from "#protocol/task.js";
 
 /**
@@ -49,5 +50,12 @@ export const JournalRecord = Type.Union([
   }),
 ]);
 export type JournalRecord = Static<typeof JournalRecord>;
+
+/**
+ * What has to survive the death of the host too. A generation that began twice would bring offers of its first time to life again (R2),
+ * and let the stream take new updates for old ones (R5); an end that was told is final (R4). All else the framework learns to be lost.
+ */
+export const outlivesHost = (record: JournalRecord): boolean =>
+  record.type === "cut" || (record.type === "updated" && isTerminal(record.update.state));
 
 export const journalRecord = codec(JournalRecord);

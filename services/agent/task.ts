@@ -63,6 +63,18 @@ export function apply(task: Task, update: TaskUpdate): void {
   }
 }
 
+/** Far more than a task has updates of which the disk may not have had the last. */
+const numbersSkipped = 1_000_000;
+
+/**
+ * The host has died: updates that were told may be lost here, the last before the task's end. What is told from now on has numbers
+ * above them all, or the framework would take it for what it has heard (R4).
+ */
+export function skipNumbers(task: Task): void {
+  if (hasEnded(task)) return;
+  task.latest = { ...task.latest, number: task.latest.number + numbersSkipped };
+}
+
 export const hasEnded = ({ latest }: Pick<Task, "latest">): boolean => isTerminal(latest.state);
 
 /** It is going to run, or to fail at that. */

@@ -68,7 +68,7 @@ export class Tasks {
   restore(task: Task): void {
     this.#tasks.set(task.spec.id, task);
     // The former process may have told somebody of this step, which is never recorded: its number is taken.
-    if (task.latest.state === "staging") apply(task, starting(task.spec.id, task.latest.at));
+    if (task.latest.state === "staging") apply(task, starting(task.latest, task.latest.at));
   }
 
   forget(id: string): void {
@@ -176,7 +176,7 @@ export class Tasks {
     if (task.phase !== "recording") return;
     task.phase = "preparing";
     // Not an update of its own: the accept's answer said as much, and the next step follows within milliseconds.
-    apply(task, starting(task.spec.id, at.wall));
+    apply(task, starting(task.latest, at.wall));
     const { spec } = this.#options.orderOf(task);
     this.#options.emit({
       type: "prepareTask",
@@ -201,7 +201,12 @@ export class Tasks {
 
 const messageMax = 2000;
 
-const starting = (task: string, at: number): TaskUpdate => ({ task, number: 2, state: "starting", at });
+const starting = ({ task, number }: TaskUpdate, at: number): TaskUpdate => ({
+  task,
+  number: number + 1,
+  state: "starting",
+  at,
+});
 
 function endState(
   killReason: TaskReason | undefined,

@@ -42,6 +42,8 @@ export class Agent implements Supply {
   sequence = 0;
   /** Wall ms. */
   registeredAt: number;
+  /** Wall ms of when it was declared unreachable last, by whichever leader. */
+  lostAt: number | undefined;
   /** Monotonic ms of the last word from it; the beginning of the term before there was one. */
   heardAt: number;
   /** False until its first word in this epoch. */
@@ -70,6 +72,7 @@ export class Agent implements Supply {
     this.generation = record.generation;
     this.bootId = record.bootId;
     this.registeredAt = record.registeredAt;
+    this.lostAt = record.lostAt;
     this.heardAt = now;
     this.useSavedAt = now;
     this.use = record.use;
@@ -137,8 +140,9 @@ export class Agent implements Supply {
 
   record(): AgentRecord {
     const standing = this.standing === "unreachable" || this.standing === "gone" ? this.standing : "known";
-    const { info, generation, bootId, registeredAt, use } = this;
-    return { info, generation, bootId, registeredAt, use: [...use], standing };
+    const { info, generation, bootId, registeredAt, lostAt, use } = this;
+    const lost = lostAt === undefined ? {} : { lostAt };
+    return { info, generation, bootId, registeredAt, ...lost, use: [...use], standing };
   }
 }
 

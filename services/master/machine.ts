@@ -1,6 +1,7 @@
 import { unreachable } from "#libs/core/assert.js";
 import { type Instant } from "#libs/core/time.js";
 import type { Machine, Tick } from "#libs/machine/machine.js";
+import type { Agent } from "./agents.js";
 import { Allocation } from "./allocation.js";
 import { Answers } from "./answers.js";
 import { Cluster, type TermOptions } from "./cluster.js";
@@ -61,6 +62,11 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#allocation.run(at);
     this.#offers.flush(at);
     return this.#effects;
+  }
+
+  /** For checks from outside: what the books hold of each agent. */
+  get agents(): Iterable<Agent> {
+    return this.#cluster.agents.all();
   }
 
   nextDeadline(): number {

@@ -2,7 +2,7 @@ import { ContainerModule } from "inversify";
 import { Subjects } from "#protocol/subjects.js";
 import { provide } from "#libs/ports/provide.js";
 import { ports, token } from "#libs/ports/tokens.js";
-import { runMaster } from "./service.js";
+import { runMaster, type WatchMachine } from "./service.js";
 import { defaultSettings, type MasterSettings } from "./settings.js";
 
 /** Starts a master; `crashed` is called when a bug threw. Returns how to stop it. */
@@ -14,6 +14,7 @@ export interface MasterModuleOptions {
   readonly replicas?: number;
   readonly name?: string | undefined;
   readonly settings?: Partial<MasterSettings>;
+  readonly watch?: WatchMachine;
 }
 
 /** A master over whatever world is bound. */
@@ -22,6 +23,7 @@ export const masterModule = ({
   replicas = 1,
   name,
   settings,
+  watch,
 }: MasterModuleOptions): ContainerModule =>
   new ContainerModule((options) => {
     provide(
@@ -45,6 +47,7 @@ export const masterModule = ({
             name,
             replicas,
             settings: { ...defaultSettings, ...settings },
+            watch,
           },
           crashed,
         ),

@@ -44,7 +44,7 @@ export class Registration {
     this.#out({
       type: "store",
       key: agentKey(id),
-      value: recordOf(at, register),
+      value: { ...recordOf(at, register), ...lossOf(this.#cluster.agents.get(id)) },
       done: { type: "agentStored", ask, agent: id, register },
     });
   }
@@ -222,6 +222,8 @@ const settledWindow = 256;
 
 /** So many reports of an older generation are no latecomers any more. */
 const straysMost = 3;
+
+const lossOf = (agent: Agent | undefined) => (agent?.lostAt === undefined ? {} : { lostAt: agent.lostAt });
 
 const recordOf = (at: Instant, { info, bootId, report }: Register): AgentRecord => ({
   info,

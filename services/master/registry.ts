@@ -11,6 +11,9 @@ export const AgentRecord = Type.Object({
   generation: Type.Integer(),
   bootId: Type.String(),
   registeredAt: Type.Number(),
+  lostAt: Type.Optional(
+    Type.Number({ description: "wall ms of when it was declared unreachable last; it may be back" }),
+  ),
   use: Type.Array(Use),
   standing: Type.Enum(["known", "unreachable", "gone"]),
 });

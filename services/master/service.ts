@@ -2,6 +2,7 @@ import type { Report } from "#protocol/agent.js";
 import type { Subjects } from "#protocol/subjects.js";
 import { type Door, door } from "#libs/machine/door.js";
 import { standFor, type Term } from "#libs/machine/leader.js";
+import type { Machine } from "#libs/machine/machine.js";
 import { pump } from "#libs/machine/pump.js";
 import { Vault } from "#libs/machine/vault.js";
 import type { Bus, Message } from "#libs/ports/bus.js";
@@ -36,7 +37,11 @@ export interface MasterOptions {
   readonly name?: string | undefined;
   readonly replicas: number;
   readonly settings: MasterSettings;
+  /** For checks: is handed the machine of each term, and gives what the pump drives in its place. */
+  readonly watch?: WatchMachine | undefined;
 }
+
+export type WatchMachine = (machine: MasterMachine) => Machine<MasterEvent, MasterEffect>;
 
 /**
  * Runs a master: it stands for the lease `master`, hears the reports of agents from the first moment on, and for each term
@@ -93,7 +98,7 @@ async function beginTerm(
   lastReports: ReadonlyMap<string, Report>,
 ): Promise<((event: MasterEvent) => void) | undefined> {
   const { bus, clock, log, random, store } = ports;
-  const { subjects, replicas, settings } = options;
+  const { subjects, replicas, settings, watch = (machine) => machine } = options;
   const { epoch, mayAct } = term;
   if (!(await streamsMade(ports, options, term))) return undefined;
   const vault = await Vault.open({
@@ -125,7 +130,7 @@ async function beginTerm(
     hear: (later: number) => lease.heard(later),
   };
   const pumping = pump<MasterEvent, MasterEffect>({
-    machine: new MasterMachine(clock.now(), { epoch, master, settings, registry, lastReports }),
+    machine: watch(new MasterMachine(clock.now(), { epoch, master, settings, registry, lastReports })),
     clock,
     mayAct,
     perform: (effect, emit) => perform(world, effect, emit),

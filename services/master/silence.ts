@@ -10,6 +10,7 @@ import { agentKey } from "./registry.js";
 /**
  * Declares agents unreachable (R7): those that we could have heard for one whole agent time-out and did not, the longest
  * silent first, and never more than a set share of all within a minute. Who is held back stays as he is, and we say so.
+ * What leaders before us declared within that minute counts too.
  */
 export class Silence {
   readonly #cluster: Cluster;
@@ -25,6 +26,9 @@ export class Silence {
     this.#news = news;
     this.#out = out;
     this.#budget = new LossBudget(cluster.settings.removalShare);
+    const { mono, wall } = cluster.began;
+    for (const { lostAt } of cluster.agents.all())
+      if (lostAt !== undefined) this.#budget.spend(mono - Math.max(0, wall - lostAt));
   }
 
   beat(at: Instant): void {
@@ -40,6 +44,7 @@ export class Silence {
     const { agents, books } = this.#cluster;
     this.#budget.spend(at.mono);
     agents.stand(agent, "unreachable");
+    agent.lostAt = at.wall;
     const offeredTo = Array.from(agent.offers.values(), ({ framework }) => framework);
     this.#offers.voidAll(agent);
     books.leave(agent);

@@ -65,6 +65,13 @@ function journalContract(make: () => Disk): void {
     assert.deepEqual(await disk.open().load(), ["sum", 6, 7]);
   });
 
+  it("what the disk is waited for is there like all else", async () => {
+    const journal = disk.open();
+    await journal.append([1], { sync: true });
+    await journal.append([2]);
+    assert.deepEqual(await disk.open().load(), [1, 2]);
+  });
+
   it("appending nothing does nothing", async () => {
     const journal = disk.open();
     await journal.load();
@@ -89,6 +96,19 @@ describe("journal in memory", () => {
     disk.full = false;
     await journal.append([3]);
     assert.deepEqual(await journal.load(), [1, 3]);
+  });
+
+  it("with the power a disk loses the last of what nobody waited for, and nothing that somebody did", async () => {
+    const disk = new SimDisk();
+    const journal = new SimJournal({ disk, ...ports });
+    await journal.append([1, 2], { sync: true });
+    await journal.append([3, 4, 5]);
+    // 0.4 × 4 possible lengths = 1.6: one of the three
+    disk.losePower({ fraction: () => 0.4, token: () => "" });
+    assert.deepEqual(await journal.load(), [1, 2, 3]);
+    await journal.compact(["sum", 6]);
+    disk.losePower({ fraction: () => 0, token: () => "" });
+    assert.deepEqual(await journal.load(), ["sum", 6]);
   });
 
   it("of the write under way when the process dies a prefix counts, of later ones nothing", async () => {

@@ -27,6 +27,8 @@ export interface AgentHostOptions {
   readonly totals?: Resources;
   readonly scripts?: Scripts | undefined;
   readonly link?: Partial<LinkOptions> | undefined;
+  /** For so long after its end a task and its sandbox are kept, ms; an hour unless given. */
+  readonly keptMs?: number | undefined;
 }
 
 export interface Surroundings {
@@ -47,11 +49,11 @@ export class AgentHost {
   readonly id: string;
   readonly totals: Resources;
   readonly tasks: HostTasks;
+  readonly disk = new SimDisk();
   readonly #options: AgentHostOptions;
   readonly #around: Surroundings;
   readonly #random: SeededRandom;
   readonly #clock: SimClock;
-  readonly #disk = new SimDisk();
   readonly #sandboxes: SimSandboxes;
   readonly #host: SimHost;
   readonly #probe: SimProbe;
@@ -100,7 +102,7 @@ export class AgentHost {
     const name = `agent-${this.id}`;
     const node = world.node(name, { ...(this.#options.link && { link: this.#options.link }) });
     const random = this.#random.fork(`process/${++this.#starts}`);
-    const journal = new SimJournal({ disk: this.#disk, clock: node.clock, random: random.fork("journal") });
+    const journal = new SimJournal({ disk: this.disk, clock: node.clock, random: random.fork("journal") });
     const executors = executorKinds.map(
       (kind) => new SimExecutor({ kind, tasks: this.tasks, random: random.fork(kind) }),
     );
@@ -122,16 +124,28 @@ export class AgentHost {
     journal?.crash();
   }
 
-  /** The power goes: the agent and all that it ran are gone. `start` it again when the power is back. */
+  /** The power goes: the agent and all that it ran are gone, and what had not reached the disk. `start` it again when the power is back. */
   losePower(): void {
     if (this.isUp) this.crash();
     this.tasks.restart();
     this.#host.restart();
+    this.disk.losePower(this.#random);
+  }
+
+  /** What runs tasks (an engine, the control groups) is there, or is not; a new process finds it there. */
+  set executorsAreThere(areThere: boolean) {
+    for (const executor of this.#process?.executors ?? [])
+      executor.unavailable = areThere ? undefined : "the engine does not answer";
+  }
+
+  /** Task ids of the sandboxes that are there. */
+  sandboxes(): Promise<string[]> {
+    return this.#sandboxes.all();
   }
 
   /** While it is full, the agent can record nothing. */
   set diskIsFull(isFull: boolean) {
-    this.#disk.full = isFull;
+    this.disk.full = isFull;
   }
 
   /** The services' ports answer as the test says: http checks ask here. */
@@ -158,7 +172,7 @@ export class AgentHost {
   }
 
   #agentModule(): ContainerModule {
-    const { id, attributes } = this.#options;
+    const { id, attributes, keptMs = 3_600_000 } = this.#options;
     return agentModule({
       cluster: this.#around.cluster,
       id,
@@ -167,7 +181,7 @@ export class AgentHost {
       totals: () => this.totals,
       attributes,
       allowance: { root: false, privileged: false, hostMounts: [], defaultUser: "nobody" },
-      collection: { keptMs: 3_600_000, keptMax: 1000, diskFreeMin: 0.05 },
+      collection: { keptMs, keptMax: 1000, diskFreeMin: 0.05 },
       endTasksOnStop: false,
     });
   }
@@ -185,6 +199,8 @@ export class HostTasks extends SimHostTasks {
   readonly started: TaskSpec[] = [];
   /** Told before the task runs. */
   starting: (spec: TaskSpec) => void = () => {};
+  /** Told before a signal is sent. */
+  signalling: (task: string) => void = () => {};
   readonly #specs = new Map<string, TaskSpec>();
 
   override start(spec: TaskSpec, script: Script): void {
@@ -192,6 +208,11 @@ export class HostTasks extends SimHostTasks {
     this.started.push(spec);
     this.#specs.set(spec.id, spec);
     super.start(spec, script);
+  }
+
+  override signal(task: string, force: boolean): void {
+    this.signalling(task);
+    super.signal(task, force);
   }
 
   /** What runs now, by task id. */

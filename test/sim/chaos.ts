@@ -61,13 +61,10 @@ const troubles: readonly Trouble[] = [
   },
   {
     name: "the server dies",
-    begin({ world, rules }) {
+    begin({ world }) {
       if (!world.isServerUp) return undefined;
       world.serverDies();
-      return () => {
-        world.serverReturns();
-        rules.listenAtServer();
-      };
+      return () => world.serverReturns();
     },
   },
   {

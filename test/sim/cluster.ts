@@ -20,9 +20,10 @@ import { Refused } from "#services/gateway/answer.js";
 import { type BusApi, busApi } from "#services/gateway/bus-api.js";
 import { jobs, jobsModule } from "#services/jobs/module.js";
 import { master, masterModule } from "#services/master/module.js";
+import type { WatchMachine } from "#services/master/service.js";
 import type { MasterSettings } from "#services/master/settings.js";
 import { AgentHost } from "./agent-host.js";
-import { Rules } from "./rules.js";
+import { Rules } from "./rules/rules.js";
 
 export interface SimClusterOptions {
   readonly seed: string | number;
@@ -42,8 +43,9 @@ export interface SimClusterOptions {
 export type ServiceName = "master" | "apps" | "jobs";
 
 const clusterName = "sim";
-const modules: Record<ServiceName, (name: string, settings: Partial<MasterSettings>) => ContainerModule> = {
-  master: (name, settings) => masterModule({ cluster: clusterName, name, replicas: 1, settings }),
+type MasterModuleParts = { readonly settings: Partial<MasterSettings>; readonly watch: WatchMachine };
+const modules: Record<ServiceName, (name: string, parts: MasterModuleParts) => ContainerModule> = {
+  master: (name, parts) => masterModule({ cluster: clusterName, name, replicas: 1, ...parts }),
   apps: () => appsModule({ cluster: clusterName, framework: "apps", role: "apps", replicas: 1 }),
   jobs: () => jobsModule({ cluster: clusterName, framework: "jobs", role: "jobs", replicas: 1 }),
 };
@@ -68,13 +70,14 @@ export class SimCluster {
   constructor(options: SimClusterOptions) {
     this.#options = options;
     this.world = new SimWorld({ seed: options.seed });
-    this.rules = new Rules(this.world, this.subjects);
+    const { racks = ["a", "b", "c"], settings = {} } = options;
+    const { world, subjects } = this;
+    this.rules = new Rules({ world, subjects, agents: racks.length, settings });
     const client = this.world.node("client");
     this.#client = busApi(client.bus, this.subjects, client.clock);
     for (const service of ["master", "apps", "jobs"] as const)
       for (let copy = 1; copy <= (options.copies?.[service] ?? 1); copy++) this.start(service, copy);
-    for (const [index, rack] of (options.racks ?? ["a", "b", "c"]).entries())
-      this.#addAgent("abcdefghijklmnopqrstuvwxyz"[index]!, rack);
+    for (const [index, rack] of racks.entries()) this.#addAgent("abcdefghijklmnopqrstuvwxyz"[index]!, rack);
   }
 
   // --- processes ---
@@ -86,7 +89,8 @@ export class SimCluster {
     const node = this.world.node(name, { ...(link && { link }) });
     this.#processes.set(name, node);
     const container = new Container();
-    container.load(simModule(node), modules[service](name, settings));
+    const watch: WatchMachine = service === "master" ? this.rules.watchMaster(node) : (machine) => machine;
+    container.load(simModule(node), modules[service](name, { settings, watch }));
     container.get<Start>(starts[service])((cause) => this.#crashed(name, cause));
   }
 

@@ -64,6 +64,7 @@ async function assertAgreement(cluster: SimCluster): Promise<void> {
 function assertTold({ rules }: SimCluster, agent: string, tasks: HostTasks): void {
   const running = new Set(tasks.running());
   const untold = tasks.started.filter(({ id }) => {
+    if (rules.isForgotten(id)) return false;
     const state = rules.stateOf(id);
     return state === undefined || isTerminal(state) === running.has(id);
   });

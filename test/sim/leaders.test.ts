@@ -88,7 +88,6 @@ describe("simulation: leaders", function () {
       await cluster.pass(20_000);
       assert.equal(cluster.countRunning(web), 6);
       cluster.world.serverReturns();
-      cluster.rules.listenAtServer();
       for (const service of ["master", "apps", "jobs"] as const) cluster.start(service);
       await cluster.settled(web);
       assert.equal(cluster.started(web).length, 6);

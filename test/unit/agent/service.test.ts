@@ -340,7 +340,7 @@ describe("agent: over the bus", () => {
 
   it("does not start on a journal of a form that it does not know", async () => {
     const stage = new Stage();
-    stage.disk.records.push(JSON.stringify({ type: "moved", to: "elsewhere" }));
+    stage.disk.append([JSON.stringify({ type: "moved", to: "elsewhere" })]);
     await assert.rejects(stage.start(), /the journal's record 1 has a form that is not known here/);
   });
 });

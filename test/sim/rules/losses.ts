@@ -1,0 +1,57 @@
+import type { Breach } from "./breaches.js";
+
+export interface LossesRuleOptions {
+  readonly breach: Breach;
+  /** Virtual ms. */
+  readonly now: () => number;
+  /** Without a report for so long an agent is unreachable. */
+  readonly agentTimeoutMs: number;
+  /** Most agents that may be declared unreachable within a minute. */
+  readonly mostPerMinute: number;
+}
+
+const minuteMs = 60_000;
+
+/**
+ * R7 Nobody is declared lost by someone who may be cut off himself: who says so was connected for one whole agent time-out. And no more
+ * than a set share within a minute, by each master, who may have led before: leaders tell each other by the wall clock.
+ */
+export class LossesRule {
+  readonly #options: LossesRuleOptions;
+
+  constructor(options: LossesRuleOptions) {
+    this.#options = options;
+  }
+
+  /** `isConnected`: what the node's link says, now and whenever it changes. */
+  watch(master: string): WatchedMaster {
+    const { breach, now, agentTimeoutMs, mostPerMinute } = this.#options;
+    let since = Number.POSITIVE_INFINITY;
+    let losses: number[] = [];
+    return {
+      connection: (isConnected) => {
+        since = isConnected ? Math.min(since, now()) : Number.POSITIVE_INFINITY;
+      },
+      clockSet: () => {
+        losses = [];
+      },
+      lost: (agent) => {
+        const forMs = now() - since;
+        if (forMs < agentTimeoutMs)
+          breach(`R7: ${master} gives up agent ${agent}, and was itself connected for ${forMs} ms only`);
+        losses = [...losses.filter((time) => now() - time < minuteMs), now()];
+        if (losses.length > mostPerMinute)
+          breach(
+            `R7: ${master} gives up ${losses.length} agents within a minute, and ${mostPerMinute} may go`,
+          );
+      },
+    };
+  }
+}
+
+export interface WatchedMaster {
+  readonly connection: (isConnected: boolean) => void;
+  /** Somebody has set its wall clock: it cannot tell any more when others gave somebody up. */
+  readonly clockSet: () => void;
+  readonly lost: (agent: string) => void;
+}

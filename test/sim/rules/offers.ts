@@ -1,0 +1,84 @@
+import type { Accept } from "#protocol/launch.js";
+import { type Offer, offerId, type Session } from "#protocol/offer.js";
+import type { JournalRecord } from "#services/agent/records.js";
+import type { Breach } from "./breaches.js";
+
+type Cut = Extract<JournalRecord, { readonly type: "cut" }>;
+type Accepted = Extract<JournalRecord, { readonly type: "accepted" }>;
+
+interface Asked {
+  readonly framework: string;
+  readonly session: Session;
+  readonly tasks: ReadonlySet<string>;
+  readonly offer: Offer;
+}
+
+/**
+ * R2 An offer is used at most once, only by the framework session it names, only in its epoch and generation. What was asked is
+ * overheard at the server; that it was granted is seen in the agent's journal, which has it and the generations in order.
+ */
+export class OffersRule {
+  readonly #breach: Breach;
+  readonly #asked = new Map<string, Asked[]>();
+  readonly #used = new Map<string, string>();
+  /** Of each agent, the last. */
+  readonly #cuts = new Map<string, Cut>();
+
+  constructor(breach: Breach) {
+    this.#breach = breach;
+  }
+
+  /** An accept is on its way. */
+  asked(framework: string, { session, offer, tasks }: Accept): void {
+    const asked: Asked = {
+      framework,
+      session,
+      tasks: new Set(tasks.map(({ id }) => id)),
+      offer: JSON.parse(offer.body) as Offer,
+    };
+    for (const task of asked.tasks) {
+      const known = this.#asked.get(task) ?? [];
+      if (known.some((each) => offerId(each.offer) === offerId(asked.offer))) continue;
+      this.#asked.set(task, [...known, asked]);
+    }
+  }
+
+  /** A generation begins. */
+  cut(agent: string, cut: Cut): void {
+    const last = this.#cuts.get(agent);
+    if (last !== undefined && cut.generation <= last.generation)
+      this.#breach(`R2: agent ${agent} begins generation ${cut.generation} after ${last.generation}`);
+    this.#cuts.set(agent, cut);
+  }
+
+  /** Offers were used for these tasks. */
+  accepted(agent: string, record: Accepted): void {
+    const tasks = record.tasks.map(({ id }) => id);
+    const asked = (this.#asked.get(tasks[0]!) ?? []).filter((each) =>
+      tasks.every((id) => each.tasks.has(id)),
+    );
+    if (asked.length === 0) return this.#breach(`R2: agent ${agent} takes ${tasks.join(", ")} unasked`);
+    const faults = asked.map((each) => this.#faultOf(agent, record, each));
+    const granted = faults.indexOf(undefined);
+    if (granted < 0)
+      return this.#breach(`R2: agent ${agent} takes ${tasks.join(", ")}: ${faults.join("; ")}`);
+    this.#used.set(offerId(asked[granted]!.offer), tasks.join(", "));
+  }
+
+  #faultOf(agent: string, record: Accepted, { framework, session, offer }: Asked): string | undefined {
+    const id = offerId(offer);
+    const { generation = 0, epoch = 0 } = this.#cuts.get(agent) ?? {};
+    if (offer.agent !== agent) return `offer ${id} is of another agent`;
+    if (offer.framework !== framework || record.framework !== framework)
+      return `offer ${id} names another framework`;
+    if (!isSame(offer.session, session) || !isSame(record.session, session))
+      return `offer ${id} names another session`;
+    if (offer.generation !== generation)
+      return `offer ${id} is of generation ${offer.generation}, now is ${generation}`;
+    if (offer.epoch < epoch) return `offer ${id} is of an older epoch than ${epoch}`;
+    const used = this.#used.get(id);
+    return used === undefined ? undefined : `offer ${id} was used for ${used}`;
+  }
+}
+
+const isSame = (a: Session, b: Session): boolean => a.epoch === b.epoch && a.counter === b.counter;

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { codec } from "#protocol/codec.js";
+import type { Offer } from "#protocol/offer.js";
+import { StatusBatch } from "#protocol/status.js";
+import { Subjects } from "#protocol/subjects.js";
+import type { TaskSpec, TaskState } from "#protocol/task.js";
+import { amounts } from "#libs/core/resources.js";
+import { SimClock } from "#libs/sim/clock.js";
+import { SimDisk } from "#libs/sim/journal.js";
+import { SimWorld } from "#libs/sim/world.js";
+import type { JournalRecord } from "#services/agent/records.js";
+import type { MasterMachine } from "#services/master/machine.js";
+import { HostTasks } from "../agent-host.js";
+import { Rules } from "./rules.js";
+
+const batches = codec(StatusBatch);
+const agentTimeoutMs = 15_000;
+
+const spec = (id: string, cpus = 0.1, port = 1): TaskSpec => ({
+  id,
+  name: "work",
+  workload: { kind: "process", command: "work" },
+  resources: amounts({ cpus, ports: [[port, port]] }),
+});
+
+const session = { epoch: 1, counter: 1 };
+const offered: Offer = {
+  agent: "a",
+  generation: 1,
+  epoch: 1,
+  number: 1,
+  floor: 1,
+  replaces: [],
+  framework: "apps",
+  session,
+  role: "apps",
+  resources: amounts({ cpus: 2 }),
+  host: "host-a",
+  attributes: {},
+  executors: [],
+};
+
+/** Two hosts of two cores, a server, a master that leads, and nobody else. */
+function watched() {
+  const world = new SimWorld({ seed: "rules" });
+  const subjects = new Subjects("sim");
+  const rules = new Rules({ world, subjects, agents: 20 });
+  const clock = new SimClock(world.schedule, { monoAtStart: 0, wallAtStart: 0, fired: () => {} });
+  const host = (id: string) => {
+    const tasks = new HostTasks({ clock });
+    const disk = new SimDisk();
+    rules.watch({ id, totals: amounts({ cpus: 2, ports: [[1, 9]] }), tasks, disk });
+    return { tasks, disk, starts: (task: TaskSpec) => tasks.start(task, tasks.scriptOf(task)) };
+  };
+  const [a, b] = [host("a"), host("b")];
+  const node = world.node("m1");
+  const watch = rules.watchMaster(node);
+  const says = (subject: string, message: object, more: { reply?: string; from?: string } = {}) =>
+    world.server.publish({ subject, bytes: new TextEncoder().encode(JSON.stringify(message)), ...more });
+  const record = (entry: JournalRecord) => a.disk.append([JSON.stringify(entry)]);
+  return {
+    world,
+    rules,
+    node,
+    a,
+    b,
+    says,
+    record,
+    subjects,
+    begins: (generation: number, epoch = 1) => record({ type: "cut", generation, epoch, hostBoot: "x" }),
+    accepts: (task: string, offer: Partial<Offer> = {}, by = "apps") => {
+      const body = JSON.stringify({ ...offered, ...offer });
+      const tasks = [spec(task)];
+      says(subjects.launch("a", by, "accept"), {
+        session,
+        offer: { body, seal: "5".repeat(64) },
+        tasks,
+        filterMs: 0,
+      });
+      record({ type: "accepted", framework: by, role: by, session, at: 0, tasks });
+    },
+    reports: (number: number, state: TaskState, task = "t"): void => {
+      const updates = [{ task, number, state, at: 0 }];
+      const batch = { agent: "a", framework: "apps", generation: 1, batch: number, updates };
+      world.server.streams.came(subjects.status("apps", "a"), batches.encode(batch));
+    },
+    leads: (master: string, epoch: number): void =>
+      says(subjects.leader, { epoch, master }, { from: master }),
+    /** The leader's machine holds this of its agents, and gives these up. */
+    books: (used: number, given: number, ...lost: string[]) => {
+      const machine = {
+        agents: [
+          {
+            id: "a",
+            info: { totals: amounts({ cpus: 2 }) },
+            used: amounts({ cpus: used }),
+            offered: amounts({ cpus: given }),
+          },
+        ],
+        handle: () => lost.map((about) => ({ type: "publishEvent", event: { type: "unreachable", about } })),
+        nextDeadline: () => 0,
+      } as unknown as MasterMachine;
+      watch(machine).handle({ mono: 0, wall: 0 }, { type: "tick" });
+    },
+  };
+}
+
+type Scene = ReturnType<typeof watched>;
+
+const breaks = (rule: string, how: string, act: (scene: Scene) => unknown) =>
+  it(`${rule} is seen to be broken: ${how}`, async () => {
+    const scene = watched();
+    await act(scene);
+    assert.throws(() => scene.rules.assertKept(), new RegExp(`were broken:\n- at [0-9.]+ ms: ${rule}:.*$`));
+  });
+
+describe("simulation: the rules", () => {
+  it("are kept by a decent run", () => {
+    const { rules, a, b, reports, leads, begins, accepts, books, says, subjects } = watched();
+    begins(1);
+    accepts("one");
+    accepts("two", { number: 2 });
+    a.starts(spec("one", 1, 1));
+    a.starts(spec("two", 1, 2));
+    b.starts(spec("three", 2, 1));
+    for (const [number, state] of [
+      [1, "staging"],
+      [2, "running"],
+      [2, "running"],
+      [1, "staging"],
+      [3, "killed"],
+    ] as const)
+      reports(number, state);
+    leads("m1", 1);
+    leads("m1", 1);
+    leads("m2", 2);
+    books(1, 1);
+    says(subjects.launch("a", "apps", "kill"), { session, task: "one" });
+    a.tasks.signal("one", true);
+    rules.assertKept();
+    assert.equal(rules.stateOf("t"), "killed");
+  });
+
+  breaks("R1", "more cores than there are", ({ a }) => {
+    a.starts(spec("one", 1.5, 1));
+    a.starts(spec("two", 1, 2));
+  });
+  breaks("R1", "a port twice", ({ a }) => {
+    a.starts(spec("one", 1, 1));
+    a.starts(spec("two", 1, 1));
+  });
+  breaks("R1", "more in the leader's books than there is", ({ books }) => books(1.5, 1));
+
+  breaks("R2", "an offer used twice", ({ begins, accepts }) => {
+    begins(1);
+    accepts("one");
+    accepts("two");
+  });
+  breaks("R2", "an offer of an earlier generation", ({ begins, accepts }) => {
+    begins(2);
+    accepts("one");
+  });
+  breaks("R2", "an offer of an earlier epoch", ({ begins, accepts }) => {
+    begins(1, 2);
+    accepts("one");
+  });
+  breaks("R2", "another session's offer", ({ begins, accepts }) => {
+    begins(1);
+    accepts("one", { session: { epoch: 1, counter: 2 } });
+  });
+  breaks("R2", "another framework's offer", ({ begins, accepts }) => {
+    begins(1);
+    accepts("one", {}, "jobs");
+  });
+  breaks("R2", "another agent's offer", ({ begins, accepts }) => {
+    begins(1);
+    accepts("one", { agent: "b" });
+  });
+  breaks("R2", "a task that nobody asked for", ({ begins, record }) => {
+    begins(1);
+    record({ type: "accepted", framework: "apps", role: "apps", session, at: 0, tasks: [spec("one")] });
+  });
+  breaks("R2", "a generation that begins twice", ({ begins }) => {
+    begins(2);
+    begins(2);
+  });
+
+  breaks("R3", "a task starts here and there", ({ a, b }) => {
+    a.starts(spec("one", 1, 1));
+    b.starts(spec("one", 1, 1));
+  });
+
+  breaks("R4", "a task runs after its end", ({ reports }) => {
+    reports(1, "finished");
+    reports(2, "running");
+  });
+  breaks("R4", "one number means two updates", ({ reports }) => {
+    reports(1, "running");
+    reports(1, "failed");
+  });
+
+  breaks("R5", "an update comes after a later one", ({ reports }) => {
+    reports(4, "running");
+    reports(3, "starting");
+  });
+  it("R5: what was recorded and not told is found at the end, but for what a disk has lost", () => {
+    const { rules, record, reports, a } = watched();
+    for (const [task, number] of [
+      ["t", 3],
+      ["u", 3],
+    ] as const)
+      record({ type: "updated", update: { task, number, state: "running", at: 0 } });
+    reports(3, "running");
+    assert.deepEqual(
+      rules.untold("a").map(({ task }) => task),
+      ["u"],
+    );
+    a.disk.losePower({ fraction: () => 0.4, token: () => "" });
+    assert.deepEqual(rules.untold("a"), []);
+  });
+
+  breaks("R6", "two masters announce one epoch", ({ leads }) => {
+    leads("m1", 3);
+    leads("m2", 3);
+  });
+  breaks("R6", "two masters order in one epoch", ({ leads, says, subjects }) => {
+    leads("m1", 3);
+    says(subjects.frameworkEvent("apps", session), { type: "offers", epoch: 3, offers: [] }, { from: "m2" });
+  });
+  breaks("R6", "an agent obeys a master who was replaced, and knows of it", ({ says, subjects }) => {
+    const reply = "_INBOX.m1.1.7";
+    says(subjects.rescind("a"), { epoch: 3, generation: 1, offers: [], floor: 1 }, { from: "m1", reply });
+    says(reply, { ok: true, report: { agent: "a", epoch: 4 } }, { from: "agent-a" });
+  });
+
+  breaks("R7", "an agent is given up by who was connected a moment ago", async ({ world, node, books }) => {
+    await world.runFor(60_000);
+    world.serverDies();
+    await world.runFor(1000);
+    world.serverReturns();
+    await world.runFor(agentTimeoutMs - 1000);
+    assert.ok(node.link.isConnected);
+    books(0, 0, "a");
+  });
+  breaks("R7", "more agents than may go within a minute", async ({ world, books }) => {
+    // A tenth of 20.
+    books(0, 0);
+    await world.runFor(60_000);
+    books(0, 0, "a", "b", "c");
+  });
+
+  breaks("R8", "a task is ended that nobody wanted to end", ({ a }) => {
+    a.starts(spec("one"));
+    a.tasks.signal("one", false);
+  });
+});
