@@ -51,12 +51,16 @@ export const AgentStanding = Type.Object({
 });
 export type AgentStanding = Static<typeof AgentStanding>;
 
-/** `agents`: where the framework has tasks, or offers of an earlier session may still be in flight: those to reconcile with before anything is launched. */
+/**
+ * `agents`: where the framework has tasks, or offers of an earlier session may still be in flight: those to reconcile with before
+ * anything is launched. As many as a message holds, in order of id; `more`: `agents` tells those after the last of them.
+ */
 export const SubscribeReply = Type.Union([
   Type.Object({
     ok: Type.Literal(true),
     session: Session,
     agents: Type.Array(AgentStanding),
+    more: Type.Optional(Type.Boolean()),
     renewMs: Type.Integer({ minimum: 1 }),
   }),
   Type.Object({ ok: Type.Literal(false), error: Refusal }),
@@ -86,16 +90,37 @@ export type Revive = Static<typeof Revive>;
 export const Suppress = Type.Object({ session: Session });
 export type Suppress = Static<typeof Suppress>;
 
-/** What the leader knows of these agents; of all where the framework has something when none is named. */
-export const AskAgents = Type.Object({ session: Session, agents: Type.Array(AgentId) });
+/**
+ * What the leader knows of these agents; when none is named, of all where the framework has something, as in the answer to
+ * subscribe: those after `after`. A named one that is not in the answer is not known to the leader.
+ */
+export const AskAgents = Type.Object({
+  session: Session,
+  agents: Type.Array(AgentId, { maxItems: 1000 }),
+  after: Type.Optional(AgentId),
+});
 export type AskAgents = Static<typeof AskAgents>;
 export const AskAgentsReply = Type.Union([
-  Type.Object({ ok: Type.Literal(true), agents: Type.Array(AgentStanding) }),
+  Type.Object({
+    ok: Type.Literal(true),
+    agents: Type.Array(AgentStanding),
+    more: Type.Optional(Type.Boolean()),
+  }),
   Type.Object({ ok: Type.Literal(false), error: Refusal }),
 ]);
 export type AskAgentsReply = Static<typeof AskAgentsReply>;
 
-/** Answer to renew, decline, revive, suppress. */
+/**
+ * `changes`: of how many changes of agents the session was to be told since it began. Whoever has heard of fewer has missed some,
+ * and asks for the standing of its agents.
+ */
+export const RenewReply = Type.Union([
+  Type.Object({ ok: Type.Literal(true), changes: Type.Optional(Type.Integer({ minimum: 0 })) }),
+  Type.Object({ ok: Type.Literal(false), error: Refusal }),
+]);
+export type RenewReply = Static<typeof RenewReply>;
+
+/** Answer to decline, revive, suppress. */
 export const Acknowledged = Type.Union([
   Type.Object({ ok: Type.Literal(true) }),
   Type.Object({ ok: Type.Literal(false), error: Refusal }),
@@ -107,7 +132,14 @@ export const FrameworkEvent = Type.Union(
   [
     Type.Object({ type: Type.Literal("offers"), epoch: Epoch, offers: Type.Array(SealedOffer) }),
     Type.Object({ type: Type.Literal("rescinded"), epoch: Epoch, offers: Type.Array(OfferId) }),
-    Type.Object({ type: Type.Literal("agent-changed"), epoch: Epoch, agent: AgentStanding }),
+    Type.Object({
+      type: Type.Literal("agent-changed"),
+      epoch: Epoch,
+      agent: AgentStanding,
+      change: Type.Optional(
+        Type.Integer({ minimum: 1, description: "which change it is of those that the session is told" }),
+      ),
+    }),
     Type.Object({ type: Type.Literal("superseded"), epoch: Epoch, by: Session }),
   ],
   { $id: "FrameworkEvent" },

@@ -16,6 +16,8 @@ export type FrameworkEffect =
   | { readonly type: "revive"; readonly session: Session; readonly needs: readonly Need[] }
   | { readonly type: "suppress"; readonly session: Session }
   | { readonly type: "askAgents"; readonly session: Session; readonly agents: readonly string[] }
+  /** The next page of the agents that the answer to subscribe began to name. */
+  | { readonly type: "askAgentsAfter"; readonly session: Session; readonly after: string }
   | { readonly type: "storeLaunch"; readonly launch: string; readonly record: LaunchRecord }
   | {
       readonly type: "accept";

@@ -18,7 +18,7 @@ export interface HeldOffer {
 export type LeaderWord =
   | { readonly type: "offers"; readonly offers: readonly HeldOffer[] }
   | { readonly type: "rescinded"; readonly offers: readonly string[] }
-  | { readonly type: "agent-changed"; readonly agent: AgentStanding }
+  | { readonly type: "agent-changed"; readonly agent: AgentStanding; readonly change?: number }
   | { readonly type: "superseded"; readonly by: Session };
 
 export interface LeaderSaid {
@@ -54,7 +54,8 @@ export type FrameworkEvent =
   | {
       readonly type: "renewAnswered";
       readonly session: Session;
-      readonly answer: Result<void, Refusal | NoAnswer>;
+      /** Of how many changes of agents the leader has told, or tried to tell, the session. */
+      readonly answer: Result<number | undefined, Refusal | NoAnswer>;
     }
   | LeaderSaid
   | {
@@ -73,6 +74,11 @@ export type FrameworkEvent =
       readonly session: Session;
       readonly asked: readonly string[];
       readonly answer: Result<readonly AgentStanding[], Refusal | NoAnswer>;
+    }
+  | {
+      readonly type: "agentsAfterAnswered";
+      readonly session: Session;
+      readonly answer: Result<AgentsPage, Refusal | NoAnswer>;
     }
   /** A launch record is in the store. */
   | { readonly type: "launchStored"; readonly launch: string }
@@ -100,6 +106,12 @@ export type FrameworkEvent =
       readonly agent: string;
       readonly updates: readonly TaskUpdate[];
     };
+
+/** Some of the agents with something of ours, in order of id; `more`: there are others after them. */
+export interface AgentsPage {
+  readonly agents: readonly AgentStanding[];
+  readonly more: boolean;
+}
 
 /** Up to which change of a task the service has stored what it needs of it. */
 export interface Held {

@@ -112,8 +112,11 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
 
   waiting(): readonly string[] {
     if (this.#session.absence !== undefined) return [this.#session.absence];
+    if (this.#agents.isSettled) return [];
     const { agents, of } = this.#agents.unsettled;
-    return agents > 0 ? [`${agents} of ${of} agents have not yet said what they run`] : [];
+    return agents > 0
+      ? [`${agents} of ${of} agents have not yet said what they run`]
+      : ["the leader has not yet named all agents with something of ours"];
   }
 
   handle(at: Instant, event: FrameworkEvent | Tick): readonly FrameworkEffect[] {
@@ -162,6 +165,8 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       case "subscribeAnswered":
         return this.#step(at, this.#session.subscribed(at, event.attempt, event.answer));
       case "renewAnswered":
+        if (this.#session.isPresent(event.session) && event.answer.ok)
+          this.#agents.shouldHaveHeard(event.answer.value);
         return this.#step(at, this.#session.renewed(at, event.session, event.answer));
       case "leaderSaid":
         return this.#said(at, event);
@@ -173,6 +178,10 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       case "agentsAnswered":
         if (this.#session.isPresent(event.session))
           this.#agents.leaderAnswered(at, event.asked, event.answer.ok ? event.answer.value : undefined);
+        return this.#ifRefused(at, event.session, event.answer);
+      case "agentsAfterAnswered":
+        if (this.#session.isPresent(event.session))
+          this.#agents.pageAnswered(at, event.answer.ok ? event.answer.value : undefined);
         return this.#ifRefused(at, event.session, event.answer);
       case "launchStored":
         return this.#launches.stored(at, event.launch, this.#session.session);
@@ -298,6 +307,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
     else {
       if (word.agent.state !== "registered") this.#offers.dropAgent(word.agent.agent);
       this.#agents.standing(at, word.agent);
+      this.#agents.heard(word.change);
     }
   }
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { type Codec, codec } from "#protocol/codec.js";
 import { Refusal, refusal } from "#protocol/errors.js";
-import { Acknowledged, AskAgentsReply, SubscribeReply } from "#protocol/framework.js";
+import { Acknowledged, AskAgentsReply, RenewReply, SubscribeReply } from "#protocol/framework.js";
 import { AcceptReply, KillReply, ReconcileReply } from "#protocol/launch.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { MasterVerb } from "#protocol/subjects.js";
@@ -35,6 +35,7 @@ const codecs = {
   agents: codec(AskAgentsReply),
   kill: codec(KillReply),
   reconcile: codec(ReconcileReply),
+  renew: codec(RenewReply),
   subscribe: codec(SubscribeReply),
 };
 
@@ -51,9 +52,11 @@ export function performFramework(effect: FrameworkEffect, emit: Emit, context: P
     }
     case "renew": {
       const { session } = effect;
-      return tell(context, "renew", { session }, (answer) =>
-        emit({ type: "renewAnswered", session, answer }),
-      );
+      const subject = subjects.master(id, "renew");
+      return ask(context, subject, { session }, codecs.renew, leaderTimeoutMs, (answer) => {
+        const told = granted(answer);
+        emit({ type: "renewAnswered", session, answer: told.ok ? ok(told.value.changes) : told });
+      });
     }
     case "decline": {
       const { session, offers, filterMs } = effect;
@@ -77,11 +80,18 @@ export function performFramework(effect: FrameworkEffect, emit: Emit, context: P
       const { session, agents: asked } = effect;
       const subject = subjects.master(id, "agents");
       return ask(context, subject, { session, agents: asked }, codecs.agents, leaderTimeoutMs, (answer) => {
-        const told = unsized(answer);
-        if (!told.ok) emit({ type: "agentsAnswered", session, asked, answer: told });
-        else if (told.value.ok)
-          emit({ type: "agentsAnswered", session, asked, answer: ok(told.value.agents) });
-        else emit({ type: "agentsAnswered", session, asked, answer: fail(told.value.error) });
+        const told = granted(answer);
+        emit({ type: "agentsAnswered", session, asked, answer: told.ok ? ok(told.value.agents) : told });
+      });
+    }
+    case "askAgentsAfter": {
+      const { session, after } = effect;
+      const subject = subjects.master(id, "agents");
+      const message = { session, agents: [], after };
+      return ask(context, subject, message, codecs.agents, leaderTimeoutMs, (answer) => {
+        const told = granted(answer);
+        const page = told.ok ? ok({ agents: told.value.agents, more: told.value.more === true }) : told;
+        emit({ type: "agentsAfterAnswered", session, answer: page });
       });
     }
     case "storeLaunch":
@@ -143,9 +153,8 @@ function tell(
 ): void {
   const subject = context.ports.subjects.master(context.id, verb);
   ask(context, subject, message, codecs.acknowledged, leaderTimeoutMs, (answer) => {
-    const told = unsized(answer);
-    if (!told.ok) answered(told);
-    else answered(told.value.ok ? ok(undefined) : fail(told.value.error));
+    const told = granted(answer);
+    answered(told.ok ? ok(undefined) : told);
   });
 }
 
@@ -177,6 +186,18 @@ const failures: Record<BusFailure, Failure> = {
 /** Only an accept grows with what it carries; of the others none comes near the limit. */
 const unsized = <T>(answer: Result<T, Failure>): Result<T, NoAnswer> =>
   answer.ok ? answer : fail(answer.error === "too-large" ? "unknown" : answer.error);
+
+type Refusable = { readonly ok: true } | { readonly ok: false; readonly error: Refusal };
+
+/** A refusal is a failure like any other. */
+function granted<R extends Refusable>(
+  answer: Result<R, Failure>,
+): Result<Extract<R, { readonly ok: true }>, Refusal | NoAnswer> {
+  const told = unsized(answer);
+  if (!told.ok) return told;
+  const { value } = told;
+  return value.ok ? ok(value as Extract<R, { readonly ok: true }>) : fail(value.error);
+}
 
 type AcceptAnswer = Extract<FrameworkEvent, { type: "acceptAnswered" }>["answer"];
 

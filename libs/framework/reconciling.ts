@@ -9,13 +9,12 @@ import type { Result } from "#protocol/result.js";
 import type { TaskStatus } from "#protocol/task.js";
 import { type Agent, newAgent } from "./agents.js";
 import type { FrameworkEffect } from "./effects.js";
-import type { NoAnswer } from "./events.js";
+import type { AgentsPage, NoAnswer } from "./events.js";
+import { Inquiries } from "./inquiries.js";
 
 const retry: Backoff = { firstMs: 500, factor: 2, mostMs: 15_000 };
 const periodMs = 300_000;
 const spreadMs = 60_000;
-/** How often the leader is asked about agents of which nothing is heard. */
-const askLeaderEveryMs = 1000;
 /** How often about those that it called unreachable: its word that they are back may have been lost. */
 const askUnreachableEveryMs = 30_000;
 /** Agents that are asked at a time. */
@@ -49,20 +48,19 @@ export class Reconciling {
   readonly #options: ReconcilingOptions;
   readonly #agents = new Map<string, Agent>();
   readonly #due = new DueTimes<string>();
-  readonly #doubted = new Set<string>();
+  readonly #inquiries: Inquiries;
   #session: Session | undefined;
   #unsettled = 0;
   #asking = 0;
   readonly #queue = new Set<Agent>();
-  #leaderAskedAt = -never;
-  #isAskingLeader = false;
 
   constructor(options: ReconcilingOptions) {
     this.#options = options;
+    this.#inquiries = new Inquiries(options.send);
   }
 
   get isSettled(): boolean {
-    return this.#unsettled === 0;
+    return this.#unsettled === 0 && this.#inquiries.isComplete;
   }
 
   /** Agents that have yet to say what they run, and how many there are. */
@@ -75,9 +73,10 @@ export class Reconciling {
   }
 
   /** A new session: those that the leader names, and those where we know of tasks. */
-  begin(at: Instant, session: Session, standings: readonly AgentStanding[], known: Iterable<string>): void {
+  begin(at: Instant, session: Session, page: AgentsPage, known: Iterable<string>): void {
+    const standings = page.agents;
     this.#session = session;
-    this.#isAskingLeader = false;
+    this.#inquiries.begin(session);
     this.#queue.clear();
     this.#asking = 0;
     for (const id of [...known, ...standings.map(({ agent }) => agent)]) this.#agent(id);
@@ -88,16 +87,48 @@ export class Reconciling {
       agent.failures = 0;
     }
     for (const standing of standings) this.#stand(at, standing);
-    for (const agent of this.#agents.values()) {
-      if (agent.isSettled) continue;
-      if (agent.standing === "unreachable" || agent.standing === "unknown") this.#doubted.add(agent.id);
-      this.#want(at, agent);
+    for (const agent of this.#agents.values()) if (!agent.isSettled) this.#want(at, agent);
+    this.#goOn(at, page);
+  }
+
+  /** The next of those that the leader names; undefined: it did not answer, and is asked again. */
+  pageAnswered(at: Instant, page: AgentsPage | undefined): void {
+    this.#inquiries.answered();
+    if (page === undefined) return this.#inquiries.pageUnanswered(at);
+    for (const standing of page.agents) {
+      if (this.#agents.has(standing.agent)) this.#named(at, standing);
+      else {
+        const agent = this.#agent(standing.agent);
+        this.#unsettled++;
+        this.#stand(at, standing);
+        if (!agent.isSettled) this.#want(at, agent);
+      }
     }
+    this.#goOn(at, page);
+  }
+
+  /** Of those that it has not named when it has named all, it is asked by name. */
+  #goOn(at: Instant, page: AgentsPage): void {
+    this.#inquiries.paged(at, page);
+    if (!this.#inquiries.isComplete) return;
+    for (const { id, isSettled, standing } of this.#agents.values())
+      if (!isSettled && (standing === "unreachable" || standing === "unknown")) this.doubt(id);
+  }
+
+  /** The leader's `change`-th word about agents came. */
+  heard(change: number | undefined): void {
+    if (this.#inquiries.missedBefore(change)) this.#inquiries.doubt(this.#agents.keys());
+  }
+
+  /** The leader has said so many words about agents in this session. */
+  shouldHaveHeard(changes: number | undefined): void {
+    if (this.#inquiries.missedOf(changes)) this.#inquiries.doubt(this.#agents.keys());
   }
 
   /** What is under way was asked in the session that is over: answers to it do not count. */
   closed(): void {
     this.#session = undefined;
+    this.#inquiries.closed();
     for (const agent of this.#agents.values()) this.#stop(agent);
   }
 
@@ -125,7 +156,7 @@ export class Reconciling {
 
   /** Nothing is heard of it. */
   doubt(id: string): void {
-    this.#doubted.add(id);
+    this.#inquiries.doubt([id]);
   }
 
   due(at: Instant): void {
@@ -134,7 +165,7 @@ export class Reconciling {
       if (agent === undefined) continue;
       if (!this.#options.hasAny(id) && agent.isSettled) this.#forget(agent);
       else if (agent.unreachableSince !== undefined) {
-        this.#doubted.add(id);
+        this.doubt(id);
         this.#due.set(id, at.mono + askUnreachableEveryMs);
       } else this.#want(at, agent);
     }
@@ -145,7 +176,7 @@ export class Reconciling {
     if (agent === undefined || !agent.isAsking || agent.round !== round) return;
     if (!answer.ok) {
       this.#failed(at, agent);
-      this.#doubted.add(id);
+      this.doubt(id);
     } else if (!answer.value.ok) {
       this.#failed(at, agent);
       if (answer.value.error.code === "stale") this.#options.fenced();
@@ -159,17 +190,9 @@ export class Reconciling {
     asked: readonly string[],
     standings: readonly AgentStanding[] | undefined,
   ): void {
-    this.#isAskingLeader = false;
-    if (standings === undefined) {
-      for (const id of asked) this.#doubted.add(id);
-      return;
-    }
-    for (const standing of standings) {
-      const wasUnreachable = this.isUnreachable(standing.agent);
-      const agent = this.#agents.get(standing.agent);
-      this.#stand(at, standing);
-      if (wasUnreachable && standing.state === "registered" && agent !== undefined) this.#want(at, agent);
-    }
+    this.#inquiries.answered();
+    if (standings === undefined) return this.#inquiries.doubt(asked);
+    for (const standing of standings) this.#named(at, standing);
     const named = new Set(standings.map(({ agent }) => agent));
     for (const agent of asked) if (!named.has(agent)) this.#stand(at, { agent, state: "unreachable" });
   }
@@ -177,21 +200,12 @@ export class Reconciling {
   /** Asks the agents whose turn it is, and the leader about those that are in doubt, not too often. */
   act(at: Instant): void {
     this.#askNext();
-    if (this.#session === undefined || this.#doubted.size === 0 || at.mono < this.#leaderDueAt()) return;
-    this.#leaderAskedAt = at.mono;
-    this.#isAskingLeader = true;
-    const agents = [...this.#doubted].slice(0, 1000);
-    for (const agent of agents) this.#doubted.delete(agent);
-    this.#options.send({ type: "askAgents", session: this.#session, agents });
+    this.#inquiries.act(at);
   }
 
   nextDeadline(): number {
     if (this.#session === undefined) return never;
-    return Math.min(this.#due.earliest(), this.#doubted.size === 0 ? never : this.#leaderDueAt());
-  }
-
-  #leaderDueAt(): number {
-    return this.#isAskingLeader ? never : this.#leaderAskedAt + askLeaderEveryMs;
+    return Math.min(this.#due.earliest(), this.#inquiries.nextDeadline());
   }
 
   #agent(id: string): Agent {
@@ -200,6 +214,14 @@ export class Reconciling {
     const agent = newAgent(id);
     this.#agents.set(id, agent);
     return agent;
+  }
+
+  /** What it runs is asked anew if it is back. */
+  #named(at: Instant, standing: AgentStanding): void {
+    const wasUnreachable = this.isUnreachable(standing.agent);
+    const agent = this.#agents.get(standing.agent);
+    this.#stand(at, standing);
+    if (wasUnreachable && standing.state === "registered" && agent !== undefined) this.#want(at, agent);
   }
 
   #stand(at: Instant, { agent: id, state }: AgentStanding): void {
@@ -307,6 +329,6 @@ export class Reconciling {
     this.#stop(agent);
     this.#agents.delete(agent.id);
     this.#due.delete(agent.id);
-    this.#doubted.delete(agent.id);
+    this.#inquiries.forget(agent.id);
   }
 }

@@ -1,11 +1,11 @@
 import { type Backoff, backoffMs } from "#libs/core/backoff.js";
 import { type Instant, never } from "#libs/core/time.js";
 import type { Refusal } from "#protocol/errors.js";
-import type { AgentStanding, Subscribe, SubscribeReply } from "#protocol/framework.js";
+import type { Subscribe, SubscribeReply } from "#protocol/framework.js";
 import { isOlderSession, type Session } from "#protocol/offer.js";
 import type { Result } from "#protocol/result.js";
 import type { FrameworkEffect } from "./effects.js";
-import { type LeaderSaid, type NoAnswer, sessionText } from "./events.js";
+import { type AgentsPage, type LeaderSaid, type NoAnswer, sessionText } from "./events.js";
 
 type State =
   | { readonly type: "away" }
@@ -20,7 +20,7 @@ export type SessionStep =
   | {
       readonly type: "opened";
       readonly session: Session;
-      readonly agents: readonly AgentStanding[];
+      readonly agents: AgentsPage;
       readonly early: readonly LeaderSaid[];
     };
 
@@ -90,12 +90,12 @@ export class LeaderSession {
   subscribed(at: Instant, attempt: number, answer: Result<SubscribeReply, NoAnswer>): SessionStep {
     if (this.#state.type !== "subscribing" || this.#state.attempt !== attempt) return none;
     if (answer.ok && answer.value.ok) {
-      const { session, agents, renewMs } = answer.value;
+      const { session, agents, more = false, renewMs } = answer.value;
       const { early } = this.#state;
       this.#state = { type: "open", session, renewMs, renewing: false };
       this.#failures = 0;
       this.#due = at.mono + renewMs;
-      return { type: "opened", session, agents, early };
+      return { type: "opened", session, agents: { agents, more }, early };
     }
     this.#unanswerEarly();
     this.#reason = answer.ok ? refused(answer.value) : unanswered[answer.error];
@@ -106,7 +106,7 @@ export class LeaderSession {
     return none;
   }
 
-  renewed(at: Instant, session: Session, answer: Result<void, Refusal | NoAnswer>): SessionStep {
+  renewed(at: Instant, session: Session, answer: Result<unknown, Refusal | NoAnswer>): SessionStep {
     if (this.#state.type !== "open" || !isSame(this.#state.session, session)) return none;
     this.#state.renewing = false;
     this.#due = at.mono + this.#state.renewMs;

@@ -60,6 +60,8 @@ export class Agent implements Supply {
   /** Monotonic ms at which its use was last written to the registry, and what was written. */
   useSavedAt: number;
   useSaved: string;
+  /** Frameworks that had, or may have, something there when it was lost: they are told what becomes of it. */
+  lostTo: readonly string[] = [];
   /** Its place among those that have something to give; -1: none. */
   openAt = -1;
   /** The last port that was offered: the next ones come after it, so that a port rests after its use. */
@@ -78,6 +80,7 @@ export class Agent implements Supply {
     this.use = record.use;
     this.useSaved = JSON.stringify(record.use);
     this.used = sum(record.use.map(({ resources }) => resources));
+    if (standing === "unreachable") this.lostTo = this.users;
     this.recount();
   }
 
@@ -132,6 +135,11 @@ export class Agent implements Supply {
       attributes,
       executors,
     };
+  }
+
+  /** Frameworks that have tasks there. */
+  get users(): string[] {
+    return this.use.filter(({ tasks }) => tasks > 0).map(({ framework }) => framework);
   }
 
   has(framework: string): boolean {

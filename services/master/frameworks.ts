@@ -26,6 +26,8 @@ export class Framework {
   suppressed = true;
   needs: readonly Need[] = [];
   wants: readonly Want[] = [];
+  /** How many changes of agents its session was to be told of: told again, with the number, whenever it renews. */
+  changes = 0;
   /** Monotonic ms of the last word of its session. */
   renewedAt = 0;
   /** It did not take offers: none before this time, or its next word. */

@@ -33,7 +33,7 @@ export class News {
     this.#publish(at, "agent", isBack ? "back" : "registered", agent.id, what, {
       generation: agent.generation,
     });
-    if (isBack) this.#tellConcerned(agent);
+    if (isBack) this.#tell(agent, [...agent.lostTo, ...agent.users]);
   }
 
   /** `offeredTo`: who may have launched there since the last report, which does not show it. */
@@ -41,12 +41,13 @@ export class News {
     const tasks = agent.use.reduce((sum, use) => sum + use.tasks, 0);
     const what = `has not reported for ${Math.round(silentMs / 1000)} s; ${tasks} tasks were there`;
     this.#publish(at, "agent", "unreachable", agent.id, what);
-    this.#tellConcerned(agent, offeredTo);
+    agent.lostTo = [...new Set([...agent.users, ...offeredTo])];
+    this.#tell(agent, agent.lostTo);
   }
 
   agentGone(at: Instant, agent: Agent): void {
     this.#publish(at, "agent", "gone", agent.id, "was removed by an operator");
-    this.#tellConcerned(agent);
+    this.#tell(agent, agent.lostTo);
   }
 
   agentDoubled(at: Instant, agent: Agent): void {
@@ -71,18 +72,16 @@ export class News {
     this.#publish(at, "framework", "removed", framework.id, why);
   }
 
-  #tellConcerned(agent: Agent, besides: readonly string[] = []): void {
+  /** Each is counted, also where nobody listens now: with the next renewal the session learns that it has missed some. */
+  #tell(agent: Agent, concerned: readonly string[]): void {
     const { epoch, frameworks } = this.#cluster;
-    const using = agent.use.filter(({ tasks }) => tasks > 0).map(({ framework }) => framework);
-    for (const id of new Set([...using, ...besides])) {
+    const standing = { agent: agent.id, state: agent.standing };
+    for (const id of new Set(concerned)) {
       const framework = frameworks.get(id);
-      if (framework?.session === undefined || !framework.connected) continue;
-      this.#out({
-        type: "tellFramework",
-        framework: id,
-        session: framework.session,
-        event: { type: "agent-changed", epoch, agent: { agent: agent.id, state: agent.standing } },
-      });
+      if (framework?.session === undefined) continue;
+      const event = { type: "agent-changed", epoch, agent: standing, change: ++framework.changes } as const;
+      const { session, connected } = framework;
+      if (connected) this.#out({ type: "tellFramework", framework: id, session, event });
     }
   }
 

@@ -1,5 +1,5 @@
 import { type Fault, refusal, type Refusal } from "#protocol/errors.js";
-import type { AgentStanding, Need, Subscribe } from "#protocol/framework.js";
+import type { AgentStanding, AskAgents, AskAgentsReply, Need, Subscribe } from "#protocol/framework.js";
 import { seesAllSandboxes } from "#protocol/sandbox.js";
 import { isOlderSession, namedOffer, type Session } from "#protocol/offer.js";
 import { regexpFault } from "#libs/core/constraint.js";
@@ -10,6 +10,7 @@ import type { Ask, FrameworkMessage, Out } from "./events.js";
 import { Framework } from "./frameworks.js";
 import type { News } from "./news.js";
 import type { Offers } from "./offers.js";
+import { type Page, page } from "./pages.js";
 import { frameworkKey } from "./registry.js";
 
 type Spoken = Exclude<
@@ -82,7 +83,7 @@ export class Subscriptions {
     this.#hear(at, framework);
     switch (event.type) {
       case "sessionRenewed":
-        break;
+        return this.#out({ type: "answer", ask, body: { ok: true, changes: framework.changes } });
       case "offersDeclined":
         this.#decline(at, framework, event.message.offers, event.message.filterMs);
         break;
@@ -98,11 +99,7 @@ export class Subscriptions {
         break;
       }
       case "agentsAsked":
-        return this.#out({
-          type: "answer",
-          ask,
-          body: { ok: true, agents: this.#standings(framework, event.message.agents) },
-        });
+        return this.#out({ type: "answer", ask, body: this.#standings(framework, event.message) });
     }
     this.#out({ type: "answer", ask, body: { ok: true } });
   }
@@ -137,13 +134,14 @@ export class Subscriptions {
     const { epoch, frameworks, filters, books, settings } = this.#cluster;
     const { framework: id, role, name = id, failoverTimeoutMs, needs, suppressed } = subscribe;
     const framework = known ?? new Framework({ id, role, name, removed: false });
-    const agents = this.#toReconcile(framework, known !== undefined);
     const session = { epoch, counter: ++this.#sessions };
+    const { items: agents, more } = this.#toReconcile(framework, session, { wasKnown: known !== undefined });
     this.#fence(framework, session);
     framework.role = role;
     framework.name = name;
     framework.failoverTimeoutMs = failoverTimeoutMs;
     framework.session = session;
+    framework.changes = 0;
     framework.connected = true;
     framework.suppressed = suppressed;
     framework.want(needs);
@@ -151,7 +149,8 @@ export class Subscriptions {
     frameworks.spoke(framework, at.mono);
     filters.clear(id);
     books.fresh.frameworks.add(id);
-    this.#out({ type: "answer", ask, body: { ok: true, session, agents, renewMs: settings.renewMs } });
+    const { renewMs } = settings;
+    this.#out({ type: "answer", ask, body: { ok: true, session, agents, more, renewMs } });
     this.#news.frameworkSubscribed(at, framework);
   }
 
@@ -199,20 +198,30 @@ export class Subscriptions {
     books.fresh.frameworks.add(framework.id);
   }
 
-  /** Where it has something, or an earlier session may still launch: with offers of ours, or of a former leader. */
-  #toReconcile({ id, offers }: Framework, wasKnown = true): AgentStanding[] {
-    const offering = new Set([...offers].map(({ agent }) => agent));
+  /**
+   * Where it has something, or an earlier session may still launch: with offers of ours, or of a former leader. A later page is
+   * made later: an agent that has left the set has settled those offers meanwhile, and shows in its use what came of them.
+   */
+  #toReconcile(
+    { id, offers }: Framework,
+    present: Session,
+    { after, wasKnown = true }: { readonly after?: string | undefined; readonly wasKnown?: boolean } = {},
+  ): Page<AgentStanding> {
+    const earlier = [...offers].filter(({ session }) => !isSame(session, present));
+    const offering = new Set(earlier.map(({ agent }) => agent));
     const mayHave = (agent: Agent) =>
       agent.has(id) || offering.has(agent.id) || (wasKnown && agent.standing === "awaited");
-    return this.#cluster.agents
-      .sorted()
-      .filter((agent) => mayHave(agent))
-      .map(({ id: agent, standing: state }) => ({ agent, state }));
+    const agents = this.#cluster.agents.sorted().filter(mayHave);
+    return page(agents, { after, most: undefined, id: (agent) => agent.id, view: standingOf });
   }
 
-  #standings(framework: Framework, asked: readonly string[]): AgentStanding[] {
-    if (asked.length === 0) return this.#toReconcile(framework);
-    return asked.map((id) => this.#cluster.standing(id) ?? { agent: id, state: "gone" });
+  #standings(framework: Framework, { agents: asked, after, session }: AskAgents): AskAgentsReply {
+    if (asked.length === 0) {
+      const { items: agents, more } = this.#toReconcile(framework, session, { after });
+      return { ok: true, agents, more };
+    }
+    const agents = asked.map((id) => this.#cluster.standing(id) ?? { agent: id, state: "gone" as const });
+    return { ok: true, agents };
   }
 
   #refusal(id: string, subscribe: Subscribe): Refusal | undefined {
@@ -256,6 +265,8 @@ export class Subscriptions {
     this.#out({ type: "answer", ask, body: { ok: false, error } });
   }
 }
+
+const standingOf = ({ id: agent, standing: state }: Agent): AgentStanding => ({ agent, state });
 
 type Prepared = Extract<FrameworkMessage, { type: "frameworkPrepared" }>;
 type Undelivered = Extract<FrameworkMessage, { type: "offersUndelivered" }>;

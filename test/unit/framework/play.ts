@@ -119,17 +119,18 @@ export class Play {
   }
 
   /** Started and subscribed; nothing to reconcile unless agents are given. */
-  open(agents: readonly AgentStanding[] = [], counter = 1): readonly FrameworkEffect[] {
+  open(agents: readonly AgentStanding[] = [], counter = 1, more = false): readonly FrameworkEffect[] {
     const subscribe = only("subscribe", this.on({ type: "started" }));
-    return this.subscribed(subscribe.attempt, agents, counter);
+    return this.subscribed(subscribe.attempt, agents, counter, more);
   }
 
-  subscribed(attempt: number, agents: readonly AgentStanding[] = [], counter = 1) {
+  /** `more`: the leader names further agents when it is asked. */
+  subscribed(attempt: number, agents: readonly AgentStanding[] = [], counter = 1, more = false) {
     const session = { epoch: 7, counter };
     return this.on({
       type: "subscribeAnswered",
       attempt,
-      answer: { ok: true, value: { ok: true, session, agents: [...agents], renewMs: 5000 } },
+      answer: { ok: true, value: { ok: true, session, agents: [...agents], more, renewMs: 5000 } },
     });
   }
 

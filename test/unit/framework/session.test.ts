@@ -200,4 +200,91 @@ describe("framework: no launch before reconciling (F1)", () => {
     play.reconciled("a", [], first.round + 1);
     assert.deepEqual(play.told.news(), [`${task} lost`]);
   });
+
+  it("waits for all pages of the agents that the leader names, and asks again for one that is not answered", () => {
+    const play = new Play();
+    play.told.needed = [need];
+    play.told.placing = ([first], ids) => [{ offer: first!, tasks: [spec(ids.next("t"))] }];
+    const opened = play.open([registered("a"), registered("b")], 1, true);
+    const { session, after } = only("askAgentsAfter", opened);
+    assert.equal(after, "b");
+    play.reconciled("a", []);
+    play.reconciled("b", []);
+    assert.deepEqual(play.machine.waiting(), [
+      "the leader has not yet named all agents with something of ours",
+    ]);
+    play.offered(offer("a"));
+    play.on({ type: "agentsAfterAnswered", session, answer: { ok: false, error: "unknown" } });
+    assert.equal(only("askAgentsAfter", play.pass(1000)).after, "b");
+    const page = (agents: ReturnType<typeof registered>[], more: boolean) =>
+      play.on({ type: "agentsAfterAnswered", session, answer: { ok: true, value: { agents, more } } });
+    const next = page([registered("c"), { agent: "d", state: "unreachable" }], true);
+    assert.equal(only("askAgentsAfter", next).after, "d");
+    assert.equal(only("reconcile", next).agent, "c");
+    page([registered("e")], false);
+    play.reconciled("c", []);
+    assert.match(play.machine.waiting().join(), /^1 of 5 agents/);
+    only("storeLaunch", play.reconciled("e", []));
+  });
+
+  it("asks by name for agents of its own tasks only when the leader has named all that it knows", () => {
+    const play = new Play({
+      loaded: new Map([["launch.2-1", { agent: "x", host: "h", offer: "o", at: 1, tasks: [spec("t.2-1")] }]]),
+    });
+    const { session } = only("askAgentsAfter", play.open([registered("a")], 1, true));
+    assert.deepEqual(all("askAgents", play.pass(2000)), []);
+    const answer = { ok: true as const, value: { agents: [registered("b")], more: false } };
+    assert.deepEqual(only("askAgents", play.on({ type: "agentsAfterAnswered", session, answer })).agents, [
+      "x",
+    ]);
+  });
+});
+
+describe("framework: words of the leader about agents that were lost", () => {
+  const running = (): Play => {
+    const play = new Play();
+    play.open([registered("a"), registered("b")]);
+    play.reconciled("b", []);
+    play.reconciled("a", []);
+    play.running();
+    return play;
+  };
+  const lost = { agent: "a", state: "unreachable" as const };
+
+  it("are noticed with the next renewal: it asks about its agents, and takes the answer", () => {
+    const play = running();
+    const { session } = only("renew", play.pass(5000));
+    const { agents } = only(
+      "askAgents",
+      play.on({ type: "renewAnswered", session, answer: { ok: true, value: 1 } }),
+    );
+    assert.deepEqual(agents, ["a", "b"]);
+    const value = [lost, registered("b")];
+    play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value } });
+    assert.notEqual(play.told.changes.at(-1)?.unreachableSince, undefined);
+    only("renew", play.pass(5000));
+    const again = play.on({ type: "renewAnswered", session, answer: { ok: true, value: 1 } });
+    assert.deepEqual(kinds(again), []);
+  });
+
+  it("are noticed with the next word", () => {
+    const play = running();
+    assert.deepEqual(all("askAgents", play.said({ type: "agent-changed", agent: lost, change: 1 })), []);
+    play.pass(2000);
+    const third = play.said({ type: "agent-changed", agent: registered("b"), change: 3 });
+    assert.deepEqual(only("askAgents", third).agents, ["a", "b"]);
+  });
+
+  it("are none when all were heard, and a new session begins to count anew", () => {
+    const play = running();
+    play.said({ type: "agent-changed", agent: lost, change: 1 });
+    const { session } = only("renew", play.pass(5000));
+    assert.deepEqual(kinds(play.on({ type: "renewAnswered", session, answer: { ok: true, value: 1 } })), []);
+    const { attempt } = only("subscribe", play.on({ type: "leaderAnnounced", epoch: 8 }));
+    play.subscribed(attempt, [lost, registered("b")], 2);
+    assert.deepEqual(
+      all("askAgents", play.said({ type: "agent-changed", agent: lost, change: 1 }, "7-2")),
+      [],
+    );
+  });
 });

@@ -104,6 +104,7 @@ describe("silent agents (R7)", () => {
       type: "agent-changed",
       epoch: 3,
       agent: { agent: "a", state: "registered" },
+      change: 2,
     });
   });
 

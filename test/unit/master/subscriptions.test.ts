@@ -98,6 +98,70 @@ describe("subscriptions at the master", () => {
     ]);
   });
 
+  it("name them in pages when they are many, each small enough for the bus", () => {
+    const stage = new Stage();
+    const name = (index: number) => `agent-${String(index).padStart(5, "0")}.zone-1.example.net`;
+    for (let index = 0; index < 10_000; index++)
+      stage.register(name(index), { cpus: 4 }, { use: [use("f", "r", { cpus: 4 })] });
+    const { effects, session } = stage.subscribe("f");
+    const replies = [lastAnswer(effects)];
+    while (replies.at(-1).more) {
+      const after = replies.at(-1).agents.at(-1).agent;
+      replies.push(stage.say({ type: "agentsAsked" }, "f", { session, agents: [], after }).reply);
+    }
+    assert.ok(replies.every((reply) => JSON.stringify(reply).length < 256 * 1024));
+    assert.ok(replies.length > 1 && replies.length < 10, `${replies.length} pages`);
+    assert.deepEqual(
+      replies.flatMap(({ agents }) => agents.map(({ agent }: { agent: string }) => agent)),
+      Array.from({ length: 10_000 }, (_, index) => name(index)),
+    );
+  });
+
+  it("do not name agents again for the offers of the session itself", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    stage.register("b", { cpus: 4 });
+    const { session } = stage.subscribe("f");
+    stage.wait(10);
+    assert.deepEqual(brief(offersIn(stage.effects)), ["a cpus 3", "b cpus 4"]);
+    const { reply } = stage.say({ type: "agentsAsked" }, "f", { session, agents: [] });
+    assert.deepEqual(reply.agents, [{ agent: "a", state: "registered" }]);
+  });
+
+  it("are told at each renewal of how many changes of agents they were to hear, also those that nobody heard", () => {
+    const stage = new Stage();
+    const renewed = () => stage.say({ type: "sessionRenewed" }, "f", { session }).reply;
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    stage.register("b", { cpus: 4 });
+    const { session } = stage.subscribe("f");
+    assert.deepEqual(renewed(), { ok: true, changes: 0 });
+    // f falls silent, its offer of a is rescinded and not answered; then the agents do, at most one of them in a minute.
+    stage.wait(16_000, { agents: ["a", "b"] });
+    const lost = only(stage.wait(17_000), "tellFramework").filter(
+      ({ event }) => event.type === "agent-changed",
+    );
+    assert.deepEqual(lost, []);
+    assert.deepEqual(renewed(), { ok: true, changes: 1 });
+    stage.wait(60_000, { sessions: [["f", session]] });
+    assert.deepEqual(renewed(), { ok: true, changes: 2 });
+    const { session: next } = stage.subscribe("f");
+    assert.deepEqual(stage.say({ type: "sessionRenewed" }, "f", { session: next }).reply, {
+      ok: true,
+      changes: 0,
+    });
+  });
+
+  it("hear that an agent is back also when nothing of theirs came back with it", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    const { session } = stage.subscribe("f");
+    stage.wait(16_000, { sessions: [["f", session]] });
+    const told = only(stage.register("a", { cpus: 4 }), "tellFramework").map(({ event }) => event);
+    assert.deepEqual(told, [
+      { type: "agent-changed", epoch: 3, agent: { agent: "a", state: "registered" }, change: 2 },
+    ]);
+  });
+
   it("two at once: the later one counts", () => {
     const stage = new Stage();
     const at = { mono: stage.now, wall: 1 };
