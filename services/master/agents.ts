@@ -204,6 +204,7 @@ export class Agents {
   forget(agent: Agent): void {
     this.#count(agent.standing, -1);
     this.#byId.delete(agent.id);
+    this.#sorted = undefined;
     this.#listening.delete(agent.id);
   }
 

@@ -47,7 +47,7 @@ export class News {
 
   agentGone(at: Instant, agent: Agent): void {
     this.#publish(at, "agent", "gone", agent.id, "was removed by an operator");
-    this.#tell(agent, agent.lostTo);
+    this.#tell(agent, [...agent.lostTo, ...agent.users]);
   }
 
   agentDoubled(at: Instant, agent: Agent): void {
