@@ -48,7 +48,7 @@ function executorsOf(
     log,
   }: { readonly users: Users; readonly sandbox: (task: string) => string; readonly log: Log },
 ): Executor[] {
-  const { javaHome, path, jdks, cluster, dockerHost } = settings;
+  const { javaHome, path, jdks, cluster, dockerHost, dockerConfig } = settings;
   const executors: Executor[] = [
     ...hostExecutors({
       workDir,
@@ -69,6 +69,7 @@ function executorsOf(
         policy: { privileged: settings.allowPrivileged, hostMounts: settings.hostMounts },
         log,
         ...(dockerHost !== undefined && { dockerHost }),
+        ...(dockerConfig !== undefined && { loginsFile: dockerConfig }),
       }),
     );
   return executors;

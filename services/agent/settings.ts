@@ -91,6 +91,13 @@ export const AgentSettings = Type.Object({
   }),
   docker: Type.Boolean({ env: "EMPORION_DOCKER", default: true, description: "off: no containers" }),
   dockerHost: Type.Optional(Type.String({ env: "DOCKER_HOST", minLength: 1 })),
+  dockerConfig: Type.Optional(
+    Type.String({
+      env: "EMPORION_AGENT_DOCKER_CONFIG",
+      pattern: "^/",
+      description: "a config.json as `docker login` writes it: the logins for registries; read at each pull",
+    }),
+  ),
   jdks: Type.Array(Type.String({ pattern: "^/" }), {
     env: "EMPORION_AGENT_JDKS",
     default: [],

@@ -418,9 +418,12 @@ describe("container executor on a Docker engine", function () {
       const without = await refused(open(), order({ image }));
       assert.equal(without.reason, "image-missing");
       assert.match(without.message, /no basic auth credentials|unauthorized/);
-      const login = (password: string) => ({
-        registries: { [registry.host]: { username: "puller", password } },
-      });
+      const login = (password: string) => {
+        const loginsFile = join(root, "config.json");
+        const auth = Buffer.from(`puller:${password}`).toString("base64");
+        writeFileSync(loginsFile, JSON.stringify({ auths: { [registry.host]: { auth } } }));
+        return { loginsFile };
+      };
       const wrong = await refused(open(login("wrong-word")), order({ image }));
       assert.doesNotMatch(wrong.message, /wrong-word|s3cret/);
       const right = await open(login("s3cret-word")).executor.launch(order({ image, argv: ["/hello"] }));

@@ -12,7 +12,7 @@ import type { ContainerPolicy } from "./create.js";
 import { askInfo, defaultDockerHost, dockerAt, executorInfo } from "./engine.js";
 import { type Ended, exitOf } from "./exit.js";
 import { isUnreachable, statusOf, wordsOf } from "./failure.js";
-import { Images, type RegistryLogin } from "./images.js";
+import { Images } from "./images.js";
 import { keep, type Kept } from "./kept.js";
 import { Output } from "./output.js";
 import { Own, taskLabel } from "./own.js";
@@ -33,9 +33,9 @@ export interface ContainerExecutorOptions {
   readonly log: Log;
   /** As in DOCKER_HOST: `unix:///var/run/docker.sock` unless given. */
   readonly dockerHost?: string;
-  /** By the registry's name as images are written with it: `registry.example.org:5000`, `docker.io`. Never shown. */
-  readonly registries?: Readonly<Record<string, RegistryLogin>>;
-  /** Containers that are created and started at a time: 4 unless given; more made no engine faster that was measured. */
+  /** A `config.json` as `docker login` writes it: the logins for registries. */
+  readonly loginsFile?: string;
+  /** Containers that are created and started at a time: 8 unless given: an engine on 2 cores starts them a sixth faster than 4 at a time, and no faster with more. */
   readonly startsMost?: number;
 }
 
@@ -77,7 +77,7 @@ export class ContainerExecutor implements Executor {
 
   /** Throws when the Docker host is none; whether an engine answers there shows later. */
   constructor(options: ContainerExecutorOptions) {
-    const { registries, sandbox, policy, log, startsMost = 4 } = options;
+    const { loginsFile, sandbox, policy, log, startsMost = 8 } = options;
     const dockerHost = options.dockerHost ?? defaultDockerHost;
     const docker = dockerAt(dockerHost);
     this.#options = options;
@@ -93,7 +93,7 @@ export class ContainerExecutor implements Executor {
       died: (task) => this.#died(task),
       found: (containers) => this.#compare(containers),
     });
-    const images = new Images({ docker, ...(registries && { registries }) });
+    const images = new Images({ docker, ...(loginsFile !== undefined && { loginsFile }) });
     const parts = { docker, dockerHost, own: this.#own, watch: this.#watch, images };
     this.#starts = new Starts({ ...parts, sandbox, policy, log, most: startsMost });
   }

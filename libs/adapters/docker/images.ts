@@ -3,16 +3,12 @@ import type { LaunchFailure } from "#libs/ports/executor.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { isUnreachable, wordsOf } from "./failure.js";
 import { lines } from "./lines.js";
-
-export interface RegistryLogin {
-  readonly username: string;
-  readonly password: string;
-}
+import { type RegistryLogin, readLogins } from "./logins.js";
 
 export interface ImagesOptions {
   readonly docker: Docker;
-  /** By the registry's name as images are written with it: `registry.example.org:5000`, `docker.io`. Never shown. */
-  readonly registries?: Readonly<Record<string, RegistryLogin>>;
+  /** A `config.json` as `docker login` writes it; read at each pull, since some logins last for hours only. */
+  readonly loginsFile?: string;
   /** A pull that makes no progress for so long is given up: 120,000 ms unless given. */
   readonly pullIdleMs?: number;
 }
@@ -37,8 +33,10 @@ export class Images {
   async #pull(image: string): Promise<Result<void, LaunchFailure>> {
     if (/^(sha256:)?[0-9a-f]{64}$/.test(image))
       return missing(image, "an image named by its id is in no registry");
-    const { docker, registries = {}, pullIdleMs = 120_000 } = this.#options;
-    const login = Object.hasOwn(registries, registryOf(image)) ? registries[registryOf(image)] : undefined;
+    const { docker, pullIdleMs = 120_000 } = this.#options;
+    const found = this.#loginFor(registryOf(image));
+    if (!found.ok) return missing(image, found.error);
+    const login = found.value;
     const idle = new Idle(pullIdleMs);
     try {
       const progress = await docker.pull(image, {
@@ -59,6 +57,13 @@ export class Images {
     } finally {
       idle.end();
     }
+  }
+
+  #loginFor(registry: string): Result<RegistryLogin | undefined, string> {
+    const { loginsFile } = this.#options;
+    if (loginsFile === undefined) return ok(undefined);
+    const logins = readLogins(loginsFile);
+    return logins.ok ? ok(logins.value.get(registry)) : logins;
   }
 }
 
