@@ -85,16 +85,23 @@ export class LocalCluster {
     const keyFile = await this.data.clusterKeyFile();
     const shares = await this.#shares();
     await this.#partWithAgents(common, shares, keyFile);
-    this.#supervisor.start(programs.masterProgram(common, keyFile));
+    for (const copy of this.#copies())
+      this.#supervisor.start(programs.copyOf(programs.masterProgram(common, keyFile), copy));
     for (const share of shares) this.#supervisor.start(await this.#agent(common, share, keyFile));
-    this.#supervisor.start(programs.gatewayProgram(common, this.ports.gateway));
+    for (const [index, port] of this.ports.gateways.entries())
+      this.#supervisor.start(programs.copyOf(programs.gatewayProgram(common, port), index + 1));
   }
 
   /** To be called when the agents are there: what was deployed before would else all go to the first one that comes. */
   startFrameworks(): void {
     const common = this.#common();
-    this.#supervisor.start(programs.appsProgram(common));
-    this.#supervisor.start(programs.jobsProgram(common));
+    for (const copy of this.#copies())
+      for (const program of [programs.appsProgram(common), programs.jobsProgram(common)])
+        this.#supervisor.start(programs.copyOf(program, copy));
+  }
+
+  #copies(): number[] {
+    return Array.from({ length: this.#options.copies }, (_, index) => index + 1);
   }
 
   /**
@@ -102,9 +109,9 @@ export class LocalCluster {
    * these are to be kept; then what the others need. Apps and jobs stay in the store for the next start.
    */
   async stop(): Promise<void> {
-    await this.#supervisor.stop((name) => name === "apps" || name === "jobs");
+    await this.#supervisor.stop((name) => /^(apps|jobs)(-\d+)?$/.test(name));
     await this.#supervisor.stop((name) => name.startsWith("agent-"));
-    await this.#supervisor.stop((name) => name === "gateway" || name === "master" || name === "consul");
+    await this.#supervisor.stop((name) => /^((gateway|master)(-\d+)?|consul)$/.test(name));
     await this.#engine.stop({ keepContainers: this.#options.keepTasks });
     await this.#supervisor.stop(() => true);
     this.#taskPorts.release();
@@ -199,12 +206,21 @@ async function choosePorts(options: Options, { nats, consul }: Tools): Promise<p
   const own = nats.kind === "binary";
   const registry = consul.kind === "binary";
   return {
-    gateway: await freePort(options.port, "the gateway", "--port"),
+    gateways: [
+      await freePort(options.port, "the gateway", "--port"),
+      ...(await anyPorts(options.copies - 1)),
+    ],
     nats: own ? await freePort(options.natsPort, "nats-server", "--nats-port") : 0,
     consulHttp: registry ? await freePort(options.consulPort, "Consul's HTTP API", "--consul-port") : 0,
     consulDns: registry ? await freePort(options.consulDnsPort, "Consul's DNS", "--consul-dns-port") : 0,
     consulOwn: registry ? [await anyPort(), await anyPort(), await anyPort()] : [0, 0, 0],
   };
+}
+
+async function anyPorts(count: number): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) ports.push(await freePort(0, "a gateway", "--port"));
+  return ports;
 }
 
 const anyPort = (): Promise<number> => freePort(0, "Consul", "--consul-port");

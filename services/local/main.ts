@@ -26,8 +26,11 @@ async function run(options: Options): Promise<number> {
     say(`nats    ${cluster.natsUrl}`);
     say(`consul  ${cluster.consulWords}`);
     say(`docker  ${cluster.dockerSocket ?? "none: agents do not offer containers"}`);
+    const [first, ...others] = cluster.ports.gateways;
+    if (others.length > 0)
+      say(`also    ${others.map((port) => `http://127.0.0.1:${port}`).join(", ")}, more gateways`);
     say(`data    ${options.data}, logs in ${options.data}/log`);
-    const client = new GatewayClient(cluster.ports.gateway);
+    const client = new GatewayClient(first);
     const until = new Deadline(clock, patienceMs);
     void stopAsked.then(() => until.cancel());
     await Promise.race([stopAsked, bringUp(cluster, client, options, until)]);

@@ -4,6 +4,8 @@ import { isAbsolute, resolve } from "node:path";
 /** What `npm start -- …` takes. */
 export interface Options {
   readonly agents: number;
+  /** Of each of master, apps, jobs and gateway: one of them leads, and the others stand by; gateways all serve. */
+  readonly copies: number;
   /** Of the gateway. 0: any free one. */
   readonly port: number;
   readonly natsPort: number;
@@ -25,6 +27,12 @@ export function parseOptions(argv: readonly string[], directory: string): Option
   const parsed = new Command("npm start --")
     .description("Runs a whole cluster on this machine, with a demo in it, until Ctrl-C.")
     .option("--agents <n>", "how many agents share out the host", whole(1, 26), 3)
+    .option(
+      "--copies <n>",
+      "of master, apps, jobs and gateway: one leads, the others stand by",
+      whole(1, 9),
+      1,
+    )
     .option("--port <port>", "of the gateway; 0: any free one", port, 8080)
     .option("--nats-port <port>", "of nats-server, if one is started; 0: any free one", port, 4222)
     .option("--consul-port <port>", "of Consul's HTTP API, if it is started; 0: any free one", port, 8500)

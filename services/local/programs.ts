@@ -5,7 +5,8 @@ import type { Program } from "./supervisor.js";
 
 /** The ports that this cluster uses. */
 export interface Ports {
-  readonly gateway: number;
+  /** Of each copy; the first is the one that is asked for. */
+  readonly gateways: readonly [number, ...number[]];
   readonly nats: number;
   readonly consulHttp: number;
   readonly consulDns: number;
@@ -55,6 +56,10 @@ const flags = (values: Readonly<Record<string, string | number>>): string[] =>
 
 export const masterProgram = (common: Common, clusterKeyFile: string): Program =>
   service("master", common, { EMPORION_CLUSTER_KEY_FILE: clusterKeyFile }, masterFlags);
+
+/** The first bears the service's name; each has a pid file and a log of its own. */
+export const copyOf = (program: Program, copy: number): Program =>
+  copy === 1 ? program : { ...program, name: `${program.name}-${copy}` };
 
 /** A pass over thousands of agents makes offers faster than a young generation of 16 MiB takes them: a third of it was collecting. */
 const masterFlags = ["--max-semi-space-size=64"];
