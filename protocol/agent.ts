@@ -89,6 +89,9 @@ export const Rescind = Type.Object({
   generation: Type.Integer({ minimum: 1 }),
   offers: Type.Array(Type.Integer({ minimum: 1 })),
   floor: Type.Integer({ minimum: 1 }),
+  register: Type.Optional(
+    Type.Boolean({ description: "it reports, and the leader does not know it: it is to register" }),
+  ),
 });
 export type Rescind = Static<typeof Rescind>;
 

@@ -92,7 +92,8 @@ export type Suppress = Static<typeof Suppress>;
 
 /**
  * What the leader knows of these agents; when none is named, of all where the framework has something, as in the answer to
- * subscribe: those after `after`. A named one that is not in the answer is not known to the leader.
+ * subscribe: those after `after`. A named one that is not in the answer is not known to the leader,
+ * whose registry is too young to call it gone.
  */
 export const AskAgents = Type.Object({
   session: Session,

@@ -98,6 +98,8 @@ type Asked =
       readonly generation: number;
       readonly offers: readonly number[];
       readonly floor: number;
+      /** The leader does not know us. */
+      readonly register?: boolean;
     }
   | {
       readonly type: "removeAsked";

@@ -38,8 +38,11 @@ export class Orders {
     this.#options = options;
   }
 
-  rescind(at: Instant, { reply, epoch, generation, offers: numbers, floor }: Asked<"rescindAsked">): void {
-    const { emit, offers, heard, report } = this.#options;
+  rescind(
+    at: Instant,
+    { reply, epoch, generation, offers: numbers, floor, register = false }: Asked<"rescindAsked">,
+  ): void {
+    const { emit, offers, heard, report, renew } = this.#options;
     const old = offers.epochRefusal(epoch);
     if (old !== undefined) return this.#refuse(reply, old);
     heard(at, epoch);
@@ -50,6 +53,7 @@ export class Orders {
       });
     offers.void(numbers, floor);
     emit({ type: "answer", reply, answer: { ok: true, report: report() } });
+    if (register) renew(at);
   }
 
   /** Its offers are void only by a new generation: the agent does not know them. One for each removal, not for each repetition. */

@@ -44,6 +44,8 @@ export class Agent implements Supply {
   registeredAt: number;
   /** Wall ms of when it was declared unreachable last, by whichever leader. */
   lostAt: number | undefined;
+  /** Wall ms of when an operator removed it. */
+  goneAt: number | undefined;
   /** Monotonic ms of the last word from it; the beginning of the term before there was one. */
   heardAt: number;
   /** False until its first word in this epoch. */
@@ -62,6 +64,8 @@ export class Agent implements Supply {
   useSaved: string;
   /** Frameworks that had, or may have, something there when it was lost: they are told what becomes of it. */
   lostTo: readonly string[] = [];
+  /** Reports of an earlier generation since the last registration: signs of a second process. */
+  strays = 0;
   /** Its place among those that have something to give; -1: none. */
   openAt = -1;
   /** The last port that was offered: the next ones come after it, so that a port rests after its use. */
@@ -75,6 +79,7 @@ export class Agent implements Supply {
     this.bootId = record.bootId;
     this.registeredAt = record.registeredAt;
     this.lostAt = record.lostAt;
+    this.goneAt = record.goneAt;
     this.heardAt = now;
     this.useSavedAt = now;
     this.use = record.use;
@@ -148,17 +153,28 @@ export class Agent implements Supply {
 
   record(): AgentRecord {
     const standing = this.standing === "unreachable" || this.standing === "gone" ? this.standing : "known";
-    const { info, generation, bootId, registeredAt, lostAt, use } = this;
-    const lost = lostAt === undefined ? {} : { lostAt };
-    return { info, generation, bootId, registeredAt, ...lost, use: [...use], standing };
+    const { info, generation, bootId, registeredAt, lostAt, goneAt, use } = this;
+    const away = { ...(lostAt !== undefined && { lostAt }), ...(goneAt !== undefined && { goneAt }) };
+    return { info, generation, bootId, registeredAt, ...away, use: [...use], standing };
   }
 }
+
+/** Wall ms since when it is unreachable or gone. */
+export const awaySince = ({
+  goneAt,
+  lostAt,
+}: {
+  readonly goneAt?: number | undefined;
+  readonly lostAt?: number | undefined;
+}): number | undefined => goneAt ?? lostAt;
 
 /** All that is known, and who was silent longest. */
 export class Agents {
   readonly #byId = new Map<string, Agent>();
   /** Those whose silence counts, in the order in which they were last heard. */
   readonly #listening = new Map<string, Agent>();
+  /** Those that are unreachable or gone, longest first. */
+  readonly #away = new Map<string, Agent>();
   /** By id; undefined when somebody came or went since. */
   #sorted: readonly Agent[] | undefined;
   #awaited = 0;
@@ -206,6 +222,12 @@ export class Agents {
     this.#byId.delete(agent.id);
     this.#sorted = undefined;
     this.#listening.delete(agent.id);
+    this.#away.delete(agent.id);
+  }
+
+  /** Unreachable or gone, in the order in which they went. */
+  away(): Iterable<Agent> {
+    return this.#away.values();
   }
 
   heard(agent: Agent, now: number): void {
@@ -224,7 +246,9 @@ export class Agents {
 
   #listen(agent: Agent): void {
     this.#listening.delete(agent.id);
-    if (agent.standing === "registered" || agent.standing === "awaited") this.#listening.set(agent.id, agent);
+    this.#away.delete(agent.id);
+    const isHere = agent.standing === "registered" || agent.standing === "awaited";
+    (isHere ? this.#listening : this.#away).set(agent.id, agent);
   }
 
   #count(standing: Standing | undefined, by: number): void {

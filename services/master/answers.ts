@@ -98,6 +98,7 @@ export class Answers {
     // One that is awaited has no offers of this term, but what it uses still counts.
     if (agent.standing === "awaited") books.leave(agent);
     agents.stand(agent, "gone");
+    agent.goneAt = at.wall;
     this.#news.agentGone(at, agent);
     this.#out({
       type: "store",

@@ -1,12 +1,12 @@
-import type { Report } from "#protocol/agent.js";
 import type { AgentStanding } from "#protocol/framework.js";
 import type { Instant } from "#libs/core/time.js";
-import { Agent, Agents } from "./agents.js";
+import { Agent, Agents, awaySince } from "./agents.js";
 import { Books } from "./books.js";
 import { Connectivity } from "./connectivity.js";
 import { Filters } from "./filters.js";
 import { Framework, Frameworks } from "./frameworks.js";
-import type { Registry } from "./registry.js";
+import type { LastReports } from "./last-reports.js";
+import type { AgentRecord, Registry } from "./registry.js";
 import { Roles } from "./roles.js";
 import type { MasterSettings } from "./settings.js";
 import { Shares } from "./shares.js";
@@ -18,7 +18,7 @@ export interface TermOptions {
   readonly settings: MasterSettings;
   readonly registry: Registry;
   /** What a standby has heard before it took over, by agent. */
-  readonly lastReports: ReadonlyMap<string, Report>;
+  readonly lastReports: Pick<LastReports, "get">;
 }
 
 /** The cluster as the leader of one term knows it: what its parts share. */
@@ -27,6 +27,8 @@ export class Cluster {
   readonly master: string;
   readonly settings: MasterSettings;
   readonly began: Instant;
+  /** Wall ms. */
+  readonly registryMadeAt: number;
   readonly connectivity: Connectivity;
   readonly agents = new Agents();
   readonly frameworks = new Frameworks();
@@ -40,11 +42,12 @@ export class Cluster {
     this.master = master;
     this.settings = settings;
     this.began = at;
+    this.registryMadeAt = registry.madeAt ?? at.wall;
     this.connectivity = new Connectivity(at, settings.beatMs);
     this.books = new Books(this.frameworks, this.shares);
     for (const record of registry.roles) this.roles.put(record);
     for (const record of registry.frameworks) this.frameworks.put(new Framework(record));
-    for (const record of registry.agents) {
+    for (const record of registry.agents.toSorted(byLoss)) {
       const report = lastReports.get(record.info.id);
       const isNewer = report !== undefined && report.generation >= record.generation;
       const latest = isNewer ? { ...record, use: report.use } : record;
@@ -54,8 +57,14 @@ export class Cluster {
     }
   }
 
-  standing(agent: string): AgentStanding | undefined {
+  /** Undefined: it is not known, and may have been when the registry was lost. */
+  standing(at: Instant, agent: string): AgentStanding | undefined {
     const known = this.agents.get(agent);
-    return known && { agent, state: known.standing };
+    if (known !== undefined) return { agent, state: known.standing };
+    const isOld = this.registryMadeAt + this.settings.forgetAfterMs <= at.wall;
+    return isOld ? { agent, state: "gone" } : undefined;
   }
 }
+
+/** Longest away first. */
+const byLoss = (a: AgentRecord, b: AgentRecord): number => (awaySince(a) ?? 0) - (awaySince(b) ?? 0);

@@ -32,6 +32,13 @@ export const MasterConfig = Type.Object({
     maximum: 1,
     description: "most agents that may become unreachable within a minute, as a share of all; one always may",
   }),
+  forgetAfterMs: Type.Integer({
+    env: "EMPORION_FORGET_AFTER_MS",
+    default: defaultSettings.forgetAfterMs,
+    minimum: 60_000,
+    description:
+      "an agent that is unreachable or gone for so long is forgotten: its tasks are given up, its id is free again",
+  }),
   offerTimeoutMs: Type.Integer({
     env: "EMPORION_OFFER_TIMEOUT_MS",
     default: defaultSettings.offerTimeoutMs,
@@ -46,7 +53,8 @@ export const settingsOf = (config: Pick<MasterConfig, Knob>): MasterSettings => 
   agentTimeoutMs: config.agentTimeoutMs,
   reportIntervalMs: config.reportIntervalMs,
   removalShare: config.removalShare,
+  forgetAfterMs: config.forgetAfterMs,
   offerTimeoutMs: config.offerTimeoutMs,
 });
 
-type Knob = "agentTimeoutMs" | "reportIntervalMs" | "removalShare" | "offerTimeoutMs";
+type Knob = "agentTimeoutMs" | "reportIntervalMs" | "removalShare" | "forgetAfterMs" | "offerTimeoutMs";

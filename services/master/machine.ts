@@ -7,6 +7,7 @@ import { Answers } from "./answers.js";
 import { Cluster, type TermOptions } from "./cluster.js";
 import { Departures } from "./departures.js";
 import type { MasterEffect, MasterEvent, Out } from "./events.js";
+import { Forgetting } from "./forgetting.js";
 import { News } from "./news.js";
 import { Offers } from "./offers.js";
 import { Registration } from "./registration.js";
@@ -31,6 +32,8 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
   readonly #offers: Offers;
   readonly #silence: Silence;
   readonly #departures: Departures;
+  readonly #forgetting: Forgetting;
+  readonly #isNewRegistry: boolean;
   readonly #answers: Answers;
   readonly #allocation: Allocation;
   readonly #news: News;
@@ -48,6 +51,8 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#subscriptions = new Subscriptions(cluster, this.#offers, this.#news, out);
     this.#silence = new Silence(cluster, this.#offers, this.#news, out);
     this.#departures = new Departures(cluster, this.#offers, this.#news, out);
+    this.#forgetting = new Forgetting(cluster, this.#offers, this.#news, out);
+    this.#isNewRegistry = options.registry.madeAt === undefined;
     this.#answers = new Answers(cluster, this.#departures, this.#news, out);
     this.#allocation = new Allocation(cluster, this.#offers);
     this.#nextBeat = at.mono + options.settings.beatMs;
@@ -84,6 +89,7 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
       case "tick":
         return;
       case "termBegan":
+        this.#forgetting.begin(this.#isNewRegistry);
         return this.#news.leadTaken(at);
       case "connectionChanged":
         return this.#cluster.connectivity.changed(at, event.connected);
@@ -134,5 +140,7 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#silence.beat(at);
     this.#subscriptions.beat(at);
     this.#departures.beat(at);
+    this.#forgetting.beat(at);
+    this.#registration.beat();
   }
 }

@@ -50,6 +50,14 @@ export class News {
     this.#tell(agent, [...agent.lostTo, ...agent.users]);
   }
 
+  /** `since`: wall ms of when it went. It is gone for whoever had something there; the id is free again. */
+  agentForgotten(at: Instant, agent: Agent, since: number): void {
+    const days = (at.wall - since) / 86_400_000;
+    const what = `was away for ${Number(days.toFixed(1))} days: it is forgotten, and new when it comes back`;
+    this.#publish(at, "agent", "forgotten", agent.id, what);
+    this.#tell(agent, [...agent.lostTo, ...agent.users]);
+  }
+
   agentDoubled(at: Instant, agent: Agent): void {
     const what = `two processes run as this agent: reports of generations before ${agent.generation} keep coming; stop one of them`;
     this.#publish(at, "agent", "doubled", agent.id, what);

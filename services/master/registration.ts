@@ -22,8 +22,10 @@ export class Registration {
   readonly #offers: Offers;
   readonly #news: News;
   readonly #out: Out;
-  /** Reports of an earlier generation since the last registration: signs of a second process. */
-  readonly #strays = new Map<string, number>();
+  /** Those whose first registration is being stored. */
+  readonly #coming = new Set<string>();
+  /** Those that reported since the last beat without being known. */
+  readonly #strangers = new Set<string>();
 
   constructor(cluster: Cluster, offers: Offers, news: News, out: Out) {
     this.#cluster = cluster;
@@ -41,6 +43,7 @@ export class Registration {
       known.standing !== "unreachable" &&
       JSON.stringify(known.info) === JSON.stringify(register.info);
     if (isStored) return this.#admit(at, ask, known, register);
+    if (known === undefined) this.#coming.add(id);
     this.#out({
       type: "store",
       key: agentKey(id),
@@ -50,6 +53,7 @@ export class Registration {
   }
 
   stored(at: Instant, ask: Ask, id: string, register: Register): void {
+    this.#coming.delete(id);
     const refused = this.#refusal(at, id, register);
     if (refused !== undefined) return this.#answer(ask, { ok: false, error: refused });
     const known = this.#cluster.agents.get(id);
@@ -64,13 +68,18 @@ export class Registration {
   reported(at: Instant, id: string, report: Report): void {
     if (report.epoch > this.#cluster.epoch) this.#out({ type: "hearEpoch", epoch: report.epoch });
     const agent = this.#cluster.agents.get(id);
-    if (agent === undefined || agent.standing === "gone" || report.agent !== id) return;
+    if (agent === undefined) return this.#stranger(at, id, report);
+    if (agent.standing === "gone" || report.agent !== id) return;
     if (report.generation < agent.generation) return this.#stray(at, agent);
     this.#cluster.agents.heard(agent, at.mono);
     if (agent.standing === "unreachable") {
       if (agent.generation === report.generation && agent.isOurs) this.#offers.sweep(agent);
     } else if (agent.standing === "awaited") this.#learn(agent, report);
     else if (report.generation === agent.generation) this.#settle(at, agent, report);
+  }
+
+  beat(): void {
+    this.#strangers.clear();
   }
 
   /** The report was made after the offers were voided: it settles them, also when a later one came first. */
@@ -148,7 +157,7 @@ export class Registration {
     agent.keepUse(report.use);
     agents.stand(agent, "registered");
     books.enter(agent);
-    this.#strays.delete(agent.id);
+    agent.strays = 0;
     this.#news.agentRegistered(at, agent, was);
   }
 
@@ -206,10 +215,22 @@ export class Registration {
     this.#out({ type: "store", key: agentKey(agent.id), value: record });
   }
 
+  /**
+   * It was forgotten while it was cut off with a server that it had not lost: nothing else would tell it. In the beginning of a
+   * term all are on their way.
+   */
+  #stranger(at: Instant, id: string, { agent, generation }: Report): void {
+    const { began, epoch, settings } = this.#cluster;
+    const isOnItsWay = this.#coming.has(id) || at.mono - began.mono < settings.agentTimeoutMs;
+    if (isOnItsWay || agent !== id || this.#strangers.has(id)) return;
+    this.#strangers.add(id);
+    const rescind: Rescind = { epoch, generation, offers: [], floor: 1, register: true };
+    this.#out({ type: "rescind", agent: id, rescind });
+  }
+
   #stray(at: Instant, agent: Agent): void {
-    const strays = (this.#strays.get(agent.id) ?? 0) + 1;
-    this.#strays.set(agent.id, strays);
-    if (strays === straysMost) this.#news.agentDoubled(at, agent);
+    agent.strays++;
+    if (agent.strays === straysMost) this.#news.agentDoubled(at, agent);
   }
 
   #answer(ask: Ask, body: RegisterReply): void {

@@ -15,6 +15,7 @@ export const AgentRecord = Type.Object({
     Type.Number({ description: "wall ms of when it was declared unreachable last; it may be back" }),
   ),
   use: Type.Array(Use),
+  goneAt: Type.Optional(Type.Number({ description: "wall ms of when it was removed" })),
   standing: Type.Enum(["known", "unreachable", "gone"]),
 });
 export type AgentRecord = Static<typeof AgentRecord>;
@@ -35,6 +36,11 @@ export const RoleRecord = Type.Object({
 });
 export type RoleRecord = Static<typeof RoleRecord>;
 
+/** Of the bucket itself. Whom it does not know although it is older than the life of what is gone was heard by no leader for so long. */
+export const RegistryRecord = Type.Object({ madeAt: Type.Number({ description: "wall ms" }) });
+export type RegistryRecord = Static<typeof RegistryRecord>;
+
+export const registryKey = "registry";
 export const agentKey = (id: string): string => `agent.${encodeId(id)}`;
 export const frameworkKey = (id: string): string => `framework.${encodeId(id)}`;
 export const roleKey = (name: string): string => `role.${encodeId(name)}`;
@@ -43,6 +49,8 @@ export interface Registry {
   readonly agents: readonly AgentRecord[];
   readonly frameworks: readonly FrameworkRecord[];
   readonly roles: readonly RoleRecord[];
+  /** Wall ms of when the bucket was made; undefined: by this term. */
+  readonly madeAt?: number | undefined;
   /** Keys whose value is none of ours, and what is wrong with it. */
   readonly unreadable: readonly { readonly key: string; readonly faults: readonly object[] }[];
 }
@@ -52,12 +60,14 @@ export const emptyRegistry: Registry = { agents: [], frameworks: [], roles: [], 
 const agentRecord = codec(AgentRecord);
 const frameworkRecord = codec(FrameworkRecord);
 const roleRecord = codec(RoleRecord);
+const registryRecord = codec(RegistryRecord);
 
 /** Sorted by key, so that one content of the bucket makes one state. */
 export function registryOf(entries: ReadonlyMap<string, unknown>): Registry {
   const agents: AgentRecord[] = [];
   const frameworks: FrameworkRecord[] = [];
   const roles: RoleRecord[] = [];
+  const made: RegistryRecord[] = [];
   const unreadable: { key: string; faults: readonly object[] }[] = [];
   const read = <T>(codec: Codec<T>, into: T[], key: string, value: unknown) => {
     const checked = codec.check(value);
@@ -69,7 +79,8 @@ export function registryOf(entries: ReadonlyMap<string, unknown>): Registry {
     if (key.startsWith("agent.")) read(agentRecord, agents, key, value);
     else if (key.startsWith("framework.")) read(frameworkRecord, frameworks, key, value);
     else if (key.startsWith("role.")) read(roleRecord, roles, key, value);
+    else if (key === registryKey) read(registryRecord, made, key, value);
     else unreadable.push({ key, faults: [] });
   }
-  return { agents, frameworks, roles, unreadable };
+  return { agents, frameworks, roles, unreadable, madeAt: made[0]?.madeAt };
 }

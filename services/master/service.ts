@@ -15,6 +15,7 @@ import type { Store } from "#libs/ports/store.js";
 import type { Streams } from "#libs/ports/stream.js";
 import type { Ask, MasterEffect, MasterEvent } from "./events.js";
 import { inbound, reports } from "./inbound.js";
+import { LastReports } from "./last-reports.js";
 import { MasterMachine } from "./machine.js";
 import { perform } from "./perform.js";
 import { registryOf } from "./registry.js";
@@ -55,11 +56,11 @@ export function runMaster(
   const master = options.name ?? `master-${ports.random.token(6)}`;
   const log = ports.log.child({ master });
   const entrance = door(log, ports.clock);
-  const lastReports = new Map<string, Report>();
+  const lastReports = new LastReports();
   let listener: ((agent: string, report: Report) => void) | undefined;
 
   const hearing = reports({ ...ports, subjects: options.subjects, door: entrance }, (agent, report) => {
-    if (!isOlder(report, lastReports.get(agent))) lastReports.set(agent, report);
+    lastReports.heard(ports.clock.now().mono, agent, report);
     listener?.(agent, report);
   });
   const lease = ports.lease("master", master);
@@ -95,7 +96,7 @@ interface TermWorld {
 async function beginTerm(
   { ports, options, master, lease, door, crashed }: TermWorld,
   term: Term,
-  lastReports: ReadonlyMap<string, Report>,
+  lastReports: LastReports,
 ): Promise<((event: MasterEvent) => void) | undefined> {
   const { bus, clock, log, random, store } = ports;
   const { subjects, replicas, settings, watch = (machine) => machine } = options;
@@ -186,8 +187,3 @@ async function streamsMade(
 }
 
 const retryMs = 500;
-
-const isOlder = (report: Report, known: Report | undefined): boolean =>
-  known !== undefined &&
-  (report.generation < known.generation ||
-    (report.generation === known.generation && report.sequence < known.sequence));

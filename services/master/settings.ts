@@ -6,6 +6,8 @@ export interface MasterSettings {
   readonly agentTimeoutMs: number;
   /** Most agents that may be declared unreachable within a minute, as a share of the known ones; one is always allowed (R7). */
   readonly removalShare: number;
+  /** Whoever is unreachable or gone for so long is forgotten: the registry does not grow with what is gone. */
+  readonly forgetAfterMs: number;
   /** Asked of frameworks: one renewal in so long. */
   readonly renewMs: number;
   /** Without a word of its session for so long, while we were connected, a framework is disconnected: its offers are rescinded. */
@@ -31,6 +33,7 @@ export const defaultSettings: MasterSettings = {
   reportIntervalMs: 5_000,
   agentTimeoutMs: 15_000,
   removalShare: 0.1,
+  forgetAfterMs: 7 * 24 * 3600 * 1000,
   renewMs: 5_000,
   sessionTimeoutMs: 15_000,
   offerTimeoutMs: 60_000,

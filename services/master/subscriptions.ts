@@ -99,7 +99,7 @@ export class Subscriptions {
         break;
       }
       case "agentsAsked":
-        return this.#out({ type: "answer", ask, body: this.#standings(framework, event.message) });
+        return this.#out({ type: "answer", ask, body: this.#standings(at, framework, event.message) });
     }
     this.#out({ type: "answer", ask, body: { ok: true } });
   }
@@ -215,13 +215,16 @@ export class Subscriptions {
     return page(agents, { after, most: undefined, id: (agent) => agent.id, view: standingOf });
   }
 
-  #standings(framework: Framework, { agents: asked, after, session }: AskAgents): AskAgentsReply {
+  #standings(
+    at: Instant,
+    framework: Framework,
+    { agents: asked, after, session }: AskAgents,
+  ): AskAgentsReply {
     if (asked.length === 0) {
       const { items: agents, more } = this.#toReconcile(framework, session, { after });
       return { ok: true, agents, more };
     }
-    const agents = asked.map((id) => this.#cluster.standing(id) ?? { agent: id, state: "gone" as const });
-    return { ok: true, agents };
+    return { ok: true, agents: asked.flatMap((id) => this.#cluster.standing(at, id) ?? []) };
   }
 
   #refusal(id: string, subscribe: Subscribe): Refusal | undefined {

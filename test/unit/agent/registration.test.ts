@@ -155,6 +155,18 @@ describe("agent: registration", () => {
     assert.equal(scene.last("register").message.report.epoch, 3);
   });
 
+  it("registers with a leader that has forgotten it, in a generation of its own", () => {
+    const scene = Scene.registered();
+    const offer = scene.offer();
+    const register = { offers: [], floor: 1, register: true };
+    scene.do({ type: "rescindAsked", reply: 40, epoch: 1, generation: 1, ...register });
+    assert(scene.answerTo(40) !== undefined);
+    scene.pass(1);
+    assert.equal(scene.last("register").message.report.generation, 2);
+    const words = scene.wordsTo(scene.accept([taskSpec("web.1")], { offer }));
+    assert.deepEqual(words, { "web.1": "stale" });
+  });
+
   it("reports the last 256 settled offers, not below the floor", () => {
     const scene = Scene.registered();
     const numbers = Array.from({ length: 400 }, (_, index) => index + 1);

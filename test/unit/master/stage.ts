@@ -18,6 +18,8 @@ export interface StageOptions {
   readonly registry?: Partial<Registry>;
   readonly lastReports?: ReadonlyMap<string, Report>;
   readonly epoch?: number;
+  /** Where its clocks begin. */
+  readonly now?: number;
 }
 
 export interface AgentOptions {
@@ -35,11 +37,18 @@ export class Stage {
   readonly machine: MasterMachine;
   readonly effects: MasterEffect[] = [];
   readonly stored = new Map<string, object>();
-  now = 1_000_000;
+  now: number;
   #asks = 0;
   readonly #sequences = new Map<string, number>();
 
-  constructor({ settings = {}, registry = {}, lastReports = new Map(), epoch = 3 }: StageOptions = {}) {
+  constructor({
+    settings = {},
+    registry = {},
+    lastReports = new Map(),
+    epoch = 3,
+    now = 1_000_000,
+  }: StageOptions = {}) {
+    this.now = now;
     this.machine = new MasterMachine(this.#instant(), {
       epoch,
       master: "m1",

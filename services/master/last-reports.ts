@@ -1,0 +1,37 @@
+import type { Report } from "#protocol/agent.js";
+
+/**
+ * The last report of every agent that is heard, for whoever leads next: what is in use where, as of now. Of an agent that is not
+ * heard for ten minutes the registry knows as much: a leader writes down what was in use when it declares an agent lost.
+ */
+export class LastReports {
+  /** In the order in which they came. */
+  readonly #byAgent = new Map<string, { readonly report: Report; readonly at: number }>();
+
+  get(agent: string): Report | undefined {
+    return this.#byAgent.get(agent)?.report;
+  }
+
+  get size(): number {
+    return this.#byAgent.size;
+  }
+
+  /** `now`: monotonic ms. */
+  heard(now: number, agent: string, report: Report): void {
+    const known = this.get(agent);
+    if (known === undefined || !isOlder(report, known)) {
+      this.#byAgent.delete(agent);
+      this.#byAgent.set(agent, { report, at: now });
+    }
+    for (const [id, { at }] of this.#byAgent) {
+      if (now - at <= keptMs) return;
+      this.#byAgent.delete(id);
+    }
+  }
+}
+
+const keptMs = 600_000;
+
+const isOlder = (report: Report, known: Report): boolean =>
+  report.generation < known.generation ||
+  (report.generation === known.generation && report.sequence < known.sequence);
