@@ -86,7 +86,16 @@ export class Subjects {
   bucket = (name: string): string => `${this.#root.replaceAll(".", "_")}_${id(name)}`;
 }
 
-export const masterVerbs = ["subscribe", "renew", "decline", "revive", "suppress", "agents"] as const;
+/** `bucket`: the framework's bucket is made; a framework may make none itself, for a stream can be told to read any subject. */
+export const masterVerbs = [
+  "bucket",
+  "subscribe",
+  "renew",
+  "decline",
+  "revive",
+  "suppress",
+  "agents",
+] as const;
 export type MasterVerb = (typeof masterVerbs)[number];
 export const launchVerbs = ["accept", "kill", "reconcile"] as const;
 export type LaunchVerb = (typeof launchVerbs)[number];

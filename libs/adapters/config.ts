@@ -36,6 +36,33 @@ export const commonSettings = {
     minLength: 1,
     description: "one or more, separated by commas; credentials as nats://user:password@host",
   }),
+  natsCreds: Type.Optional(
+    Type.String({
+      env: "EMPORION_NATS_CREDS",
+      secret: true,
+      minLength: 1,
+      description: "as whom it speaks: a file of `emporion auth`, where the NATS server asks",
+    }),
+  ),
+  natsCa: Type.Optional(
+    Type.String({
+      env: "EMPORION_NATS_CA",
+      secret: true,
+      minLength: 1,
+      description: "PEM: who vouches for the NATS servers; with it the connection is encrypted",
+    }),
+  ),
+  natsCert: Type.Optional(
+    Type.String({
+      env: "EMPORION_NATS_CERT",
+      secret: true,
+      minLength: 1,
+      description: "PEM: our certificate, where the NATS server asks for one; with EMPORION_NATS_KEY",
+    }),
+  ),
+  natsKey: Type.Optional(
+    Type.String({ env: "EMPORION_NATS_KEY", secret: true, minLength: 1, description: "PEM" }),
+  ),
   replicas: Type.Integer({
     env: "EMPORION_REPLICAS",
     default: 1,

@@ -6,17 +6,18 @@ import type { CommonSettings } from "./config.js";
 import { commonSettings, faultText, readConfig } from "./config.js";
 import { makeLog } from "./log.js";
 import { SystemRandom } from "./random.js";
-import { openWorld } from "./world.js";
+import type { Principal } from "./nats/auth/credentials.js";
+import { connectionFaults, openWorld, principalFaults } from "./world.js";
 
 export interface ServiceOptions<P extends TProperties> {
-  /** `master`: of the process, its log lines and its principal. */
+  /** `master`: of the process and its log lines. */
   readonly name: string;
   /** With `...commonSettings` among its properties. */
   readonly settings: TObject<P>;
   /** Faults that a schema cannot find, told together. */
   readonly check?: (settings: Static<TObject<P>>) => readonly Fault[];
-  /** As whom it speaks on the bus: its name and a random word unless given. */
-  readonly principal?: (settings: Static<TObject<P>>) => string;
+  /** As whom it must speak on the bus, where it has credentials. */
+  readonly principal?: (settings: Static<TObject<P>>) => Principal;
   /** Starts the service and returns how to end it in good order. */
   readonly start: (running: RunningService<Static<TObject<P>>>) => Stop | Promise<Stop>;
   /** Ending takes no longer than this; 10,000 unless given. */
@@ -68,9 +69,12 @@ export async function runService<P extends TProperties>(options: ServiceOptions<
     process.on(signal, () => void end(signal).catch(crashed));
 
   try {
+    const principal = options.principal?.(settings);
+    const faults = principal === undefined ? [] : principalFaults(common, principal);
+    if (faults.length > 0) misconfigured(name, faults);
     const world = await openWorld({
       settings: common,
-      principal: options.principal?.(settings) ?? `${name}-${new SystemRandom().token(8)}`,
+      name: `${principal === undefined ? name : `${principal.kind}-${principal.id}`}-${new SystemRandom().token(8)}`,
       log,
       ...(common.clusterKey === undefined ? {} : { clusterKey: common.clusterKey }),
     });
@@ -95,8 +99,14 @@ function settingsOrExit<P extends TProperties>({
   for (const property of Object.keys(commonSettings))
     if (!(property in settings.properties)) throw new Error(`the settings of ${name} lack ${property}`);
   const read = readConfig(settings, process.env);
-  const faults = read.ok ? check(read.value) : read.error;
+  const faults = read.ok
+    ? [...check(read.value), ...connectionFaults(read.value as CommonSettings)]
+    : read.error;
   if (read.ok && faults.length === 0) return read.value;
+  return misconfigured(name, faults);
+}
+
+function misconfigured(name: string, faults: readonly Fault[]): never {
   for (const fault of faults) process.stderr.write(`${name}: ${faultText(fault)}\n`);
   process.exit(exitCodes.misconfigured);
 }

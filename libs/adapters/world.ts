@@ -2,11 +2,15 @@ import { ContainerModule } from "inversify";
 import { KvLease } from "#libs/machine/kv-lease.js";
 import type { Log } from "#libs/ports/log.js";
 import { provide } from "#libs/ports/provide.js";
+import type { Bus } from "#libs/ports/bus.js";
 import { ports } from "#libs/ports/tokens.js";
+import type { Fault } from "#protocol/errors.js";
 import { encodeId } from "#protocol/ids.js";
 import { Subjects } from "#protocol/subjects.js";
 import { SystemClock } from "./clock.js";
 import type { CommonSettings } from "./config.js";
+import { askedBuckets } from "./nats/asked-buckets.js";
+import { type Credentials, type Principal, principalText, readCredentials } from "./nats/auth/credentials.js";
 import { NatsBus } from "./nats/bus.js";
 import { NatsLink } from "./nats/connection.js";
 import { JetStream } from "./nats/jetstream.js";
@@ -18,8 +22,8 @@ import { HmacSealer } from "./sealer.js";
 
 export interface WorldOptions {
   readonly settings: Omit<CommonSettings, "logLevel">;
-  /** As whom we speak on the bus: its inboxes begin with `_INBOX.<principal>`. */
-  readonly principal: string;
+  /** Of the connection, for people. */
+  readonly name: string;
   readonly log: Log;
   /** Only of services that make offers. */
   readonly clusterKey?: string;
@@ -35,15 +39,19 @@ export interface World {
 }
 
 /** The real world. Waits until NATS is there. */
-export async function openWorld({ settings, principal, log, clusterKey }: WorldOptions): Promise<World> {
+export async function openWorld({ settings, name, log, clusterKey }: WorldOptions): Promise<World> {
+  const credentials = credentialsOf(settings);
   const link = await NatsLink.open({
     url: settings.natsUrl,
-    name: principal,
-    inboxPrefix: `_INBOX.${encodeId(principal)}`,
+    name,
+    inboxPrefix: credentials?.inboxPrefix ?? `_INBOX.${encodeId(name)}`,
+    ...(credentials && { credentials }),
+    ...tlsOf(settings),
     log,
   });
   const js = new JetStream(link);
-  const bucket = new Subjects(settings.cluster).bucket("leases");
+  const subjects = new Subjects(settings.cluster);
+  const bucket = subjects.bucket("leases");
   const { replicas, leaseMs } = settings;
   const module = new ContainerModule((options) => {
     provide(options, ports.log, [], () => log);
@@ -57,7 +65,7 @@ export async function openWorld({ settings, principal, log, clusterKey }: WorldO
       () => new NatsBus(link, new Requests(link, { giveUpWhenDisconnected: false })),
     );
     provide(options, ports.streams, [], () => new NatsStreams(js));
-    provide(options, ports.store, [], () => new NatsStore(js));
+    provide(options, ports.store, [ports.bus], (bus) => storeOf(js, bus, subjects, credentials));
     provide(
       options,
       ports.lease,
@@ -68,3 +76,59 @@ export async function openWorld({ settings, principal, log, clusterKey }: WorldO
   });
   return { module, closed: link.nc.closed(), close: () => link.close() };
 }
+
+/** What a framework that speaks for itself may not make, it asks for. */
+function storeOf(js: JetStream, bus: Bus, subjects: Subjects, credentials: Principal | undefined): NatsStore {
+  if (credentials === undefined || !/^(framework|apps|jobs)$/.test(credentials.kind))
+    return new NatsStore(js);
+  const { id } = credentials;
+  const asked = { subject: subjects.master(id, "bucket"), bucket: subjects.bucket(`fw-${id}`) };
+  return new NatsStore(js, askedBuckets({ js, bus, ...asked }));
+}
+
+const credentialsOf = ({ natsCreds }: Pick<CommonSettings, "natsCreds">): Credentials | undefined => {
+  const read = natsCreds === undefined ? undefined : readCredentials(natsCreds);
+  return read?.ok === true ? read.value : undefined;
+};
+
+function tlsOf({ natsCa, natsCert, natsKey }: Pick<CommonSettings, "natsCa" | "natsCert" | "natsKey">) {
+  if (natsCa === undefined && natsCert === undefined) return {};
+  return {
+    tls: {
+      ...(natsCa !== undefined && { ca: natsCa }),
+      ...(natsCert !== undefined && { cert: natsCert }),
+      ...(natsKey !== undefined && { key: natsKey }),
+    },
+  };
+}
+
+/** Faults of the settings of a connection that no schema can find. */
+export function connectionFaults({ natsCreds, natsCert, natsKey, cluster }: CommonSettings): Fault[] {
+  const faults: Fault[] = [];
+  if ((natsCert === undefined) !== (natsKey === undefined))
+    faults.push({
+      path: natsCert === undefined ? "EMPORION_NATS_CERT" : "EMPORION_NATS_KEY",
+      expected: "both a certificate and its key, or neither",
+      found: "one of them",
+    });
+  const read = natsCreds === undefined ? undefined : readCredentials(natsCreds);
+  if (read?.ok === false) faults.push(credentialsFault(read.error, "something else"));
+  else if (read !== undefined && read.value.cluster !== cluster)
+    faults.push(credentialsFault(`credentials of the cluster ${cluster}`, `those of ${read.value.cluster}`));
+  return faults;
+}
+
+/** The server would refuse all that such a service says; so it is told before. */
+export function principalFaults(settings: CommonSettings, principal: Principal): Fault[] {
+  const credentials = credentialsOf(settings);
+  if (credentials === undefined || principalText(credentials) === principalText(principal)) return [];
+  return [
+    credentialsFault(`credentials of ${principalText(principal)}`, `those of ${principalText(credentials)}`),
+  ];
+}
+
+const credentialsFault = (expected: string, found: string): Fault => ({
+  path: "EMPORION_NATS_CREDS",
+  expected,
+  found,
+});

@@ -25,7 +25,7 @@ export interface FrameworkOptions {
 }
 
 /**
- * The whole life of a framework's process: settings from the environment (NATS_URL, EMPORION_CLUSTER, EMPORION_LOG_LEVEL, …), one
+ * The whole life of a framework's process: settings from the environment (NATS_URL, EMPORION_NATS_CREDS_FILE, EMPORION_CLUSTER, …), one
  * term after the other, and an end in good order on SIGTERM and SIGINT, after which its tasks go on. `begin` makes the
  * scheduler of a term: it starts empty and is told of every task that is known.
  */
@@ -36,6 +36,7 @@ export async function startFramework(
   await runService({
     name: options.id,
     settings: Type.Object(commonSettings),
+    principal: () => ({ kind: "framework", id: options.id }),
     start: ({ settings, container, crashed }) =>
       runFramework(
         {

@@ -28,7 +28,7 @@ await runService({
   stopMostMs,
   principal: (settings) => {
     directory = new WorkDirectory(settings.workDir, settings.agent);
-    return `agent-${directory.agent}`;
+    return { kind: "agent", id: directory.agent };
   },
   async start({ settings, container, log, crashed }) {
     await directory.lock();

@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import * as app from "./app-commands.js";
+import * as auth from "./auth-commands.js";
 import { Client } from "./client.js";
 import * as cluster from "./cluster-commands.js";
 import { exitCodes, Failure } from "./failure.js";
@@ -164,6 +165,37 @@ jobs
     const { client, output } = reached();
     await job.remove(client, output, id, stop);
   });
+
+const keys = program
+  .command("auth")
+  .description("who may say what on the bus: keys and the NATS servers' configuration");
+const inDirectory = (command: Command): Command =>
+  command.addOption(
+    new Option("--dir <directory>", "where the cluster's key is, and what is issued goes")
+      .env("EMPORION_AUTH_DIR")
+      .default(".emporion/keys"),
+  );
+const printed = (): Output => new Output(program.opts<Globals>().output);
+inDirectory(keys.command("init"))
+  .description(
+    "make the cluster's key, if there is none, the servers' configuration, and what masters, gateways, apps and jobs need",
+  )
+  .option("--cluster <name>", "of the cluster", "local")
+  .action(({ dir, cluster }: { dir: string; cluster: string }) => auth.init(printed(), dir, cluster));
+inDirectory(keys.command("agent <id>"))
+  .description("credentials and key of an agent; the servers need not hear of it")
+  .action((id: string, { dir }: { dir: string }) => auth.issue(printed(), dir, "agent", id));
+inDirectory(keys.command("framework <id>"))
+  .description("credentials of a framework; the servers need not hear of it")
+  .addOption(new Option("--serves <api>", "it is one of ours, under this id").choices(["apps", "jobs"]))
+  .action((id: string, { dir, serves }: { dir: string; serves?: "apps" | "jobs" }) =>
+    auth.issue(printed(), dir, serves ?? "framework", id),
+  );
+inDirectory(keys.command("revoke <kind> [id]"))
+  .description("what was issued to it until now does not count any more")
+  .action((kind: string, id: string | undefined, { dir }: { dir: string }) =>
+    auth.revoke(printed(), dir, kind, id),
+  );
 
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
   if (cause.code === "EPIPE") process.exit(0);

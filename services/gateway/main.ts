@@ -7,6 +7,7 @@ import { exposureFault, GatewaySettings } from "./settings.js";
 await runService({
   name: "gateway",
   settings: GatewaySettings,
+  principal: () => ({ kind: "gateway", id: "gateway" }),
   async start({ settings, container, log }) {
     const { host, port, token, hosts, cluster } = settings;
     const fault = exposureFault(settings);

@@ -5,6 +5,7 @@ import { JobsSettings } from "./settings.js";
 await runService({
   name: "jobs",
   settings: JobsSettings,
+  principal: ({ framework }) => ({ kind: "jobs", id: framework }),
   start({ settings, container, crashed }) {
     container.load(jobsModule(settings));
     return container.get<StartJobs>(jobs)(crashed);

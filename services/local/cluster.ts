@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { statfs, mkdir } from "node:fs/promises";
 import { readTools, ROOT, type Tools } from "#setup/tools.mjs";
 import type { Clock } from "#libs/ports/clock.js";
+import { AuthDirectory, AuthFailure } from "#libs/adapters/nats/auth/directory.js";
 import { HmacSealer } from "#libs/adapters/sealer.js";
 import { DataDirectory } from "./data-directory.js";
 import { EngineKeeper } from "./engine-keeper.js";
@@ -31,6 +33,8 @@ export class LocalCluster {
   readonly #say: (line: string) => void;
   readonly #supervisor: Supervisor;
   readonly #engine: EngineKeeper;
+  /** Undefined: anybody on this machine may say anything on the bus, for the reason that was said. */
+  readonly #auth: AuthDirectory | undefined;
 
   private constructor(parts: {
     tools: Tools;
@@ -40,6 +44,7 @@ export class LocalCluster {
     options: Options;
     clock: Clock;
     say: (line: string) => void;
+    auth: AuthDirectory | undefined;
   }) {
     this.tools = parts.tools;
     this.ports = parts.ports;
@@ -48,6 +53,7 @@ export class LocalCluster {
     this.#options = parts.options;
     this.#clock = parts.clock;
     this.#say = parts.say;
+    this.#auth = parts.auth;
     this.#supervisor = new Supervisor(this.data, this.#clock, this.#say);
     this.#engine = new EngineKeeper(this.tools, this.data.in("docker"), this.#clock, this.#say);
   }
@@ -61,8 +67,9 @@ export class LocalCluster {
     try {
       await new Supervisor(data, clock, say).endLeftovers();
       const ports = await choosePorts(options, tools);
+      const auth = authOf(tools, data, options.name, clock, say);
       const taskPorts = await takeTaskPorts(options.taskPorts, clock);
-      return new LocalCluster({ tools, ports, taskPorts, data, options, clock, say });
+      return new LocalCluster({ tools, ports, taskPorts, data, options, clock, say, auth });
     } catch (cause) {
       await data.release();
       throw cause;
@@ -78,8 +85,10 @@ export class LocalCluster {
       );
     await this.#startDocker();
     const { nats, consul } = this.tools;
-    if (nats.kind === "binary")
-      this.#supervisor.start(programs.natsProgram(nats.path, this.data, this.ports.nats));
+    if (nats.kind === "binary") {
+      const configuration = this.#auth?.writeServerConfiguration();
+      this.#supervisor.start(programs.natsProgram(nats.path, this.data, this.ports.nats, configuration));
+    }
     if (consul.kind === "binary") this.#supervisor.start(programs.consulProgram(consul.path, this.ports));
     const common = this.#common();
     const keyFile = await this.data.clusterKeyFile();
@@ -146,10 +155,12 @@ export class LocalCluster {
   }
 
   #common(): programs.Common {
+    const auth = this.#auth;
     return {
       root: ROOT,
       cluster: this.#options.name,
       natsUrl: this.natsUrl,
+      credentials: auth && ((principal) => auth.issue(principal)[0]!),
       consulAddress: this.consulAddress,
     };
   }
@@ -199,6 +210,28 @@ export class LocalCluster {
       endAtOnce,
       tasksAsRoot: this.#tasksAsRoot,
     });
+  }
+}
+
+/** Who may say what is kept by a NATS server of our own, unless its data is of the time before. */
+function authOf(
+  { nats }: Tools,
+  data: DataDirectory,
+  cluster: string,
+  clock: Clock,
+  say: (line: string) => void,
+): AuthDirectory | undefined {
+  if (nats.kind !== "binary") return undefined;
+  if (existsSync(data.in("nats", "jetstream", "$G", "streams"))) {
+    say(
+      "anybody on this machine may use the bus: its data is of an older start; with a new --data directory nobody else may",
+    );
+    return undefined;
+  }
+  try {
+    return AuthDirectory.make(data.in("keys"), cluster, () => clock.now().wall);
+  } catch (cause) {
+    throw cause instanceof AuthFailure ? new StartFailure(cause.message) : cause;
   }
 }
 

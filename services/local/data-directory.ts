@@ -62,7 +62,8 @@ export class DataDirectory {
 
   async forgetAgent(agent: string): Promise<void> {
     await rm(this.in("agents", agent), { recursive: true, force: true, maxRetries: 3 });
-    await rm(this.in("keys", `${agent}.key`), { force: true });
+    for (const secret of [`${agent}.key`, `agent-${agent}.key`, `agent-${agent}.creds`])
+      await rm(this.in("keys", secret), { force: true });
   }
 
   async #writeOnce(file: string, text: string): Promise<void> {

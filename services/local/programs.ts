@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Principal } from "#libs/adapters/nats/auth/credentials.js";
 import type { AgentShare } from "./shares.js";
 import type { DataDirectory } from "./data-directory.js";
 import type { Program } from "./supervisor.js";
@@ -19,16 +20,26 @@ export interface Common {
   readonly root: string;
   readonly cluster: string;
   readonly natsUrl: string;
+  /** Issues credentials and returns their file; undefined: NATS asks for none. */
+  readonly credentials: ((principal: Principal) => string) | undefined;
   /** Undefined: there is no Consul. */
   readonly consulAddress: string | undefined;
 }
 
 const stopMs = 10_000;
 
-export const natsProgram = (path: string, data: DataDirectory, port: number): Program => ({
+/** @param configuration file that says who may say what; anybody may say anything unless given */
+export const natsProgram = (
+  path: string,
+  data: DataDirectory,
+  port: number,
+  configuration: string | undefined,
+): Program => ({
   name: "nats",
   command: path,
-  args: ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", data.in("nats")],
+  args: ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", data.in("nats")].concat(
+    configuration === undefined ? [] : ["-c", configuration],
+  ),
   env: ownEnvironment(),
   stopMs,
 });
@@ -55,7 +66,13 @@ const flags = (values: Readonly<Record<string, string | number>>): string[] =>
   Object.entries(values).flatMap(([name, value]) => [`-${name}`, String(value)]);
 
 export const masterProgram = (common: Common, clusterKeyFile: string): Program =>
-  service("master", common, { EMPORION_CLUSTER_KEY_FILE: clusterKeyFile }, masterFlags);
+  service(
+    "master",
+    common,
+    { kind: "master", id: "master" },
+    { EMPORION_CLUSTER_KEY_FILE: clusterKeyFile },
+    masterFlags,
+  );
 
 /** The first bears the service's name; each has a pid file and a log of its own. */
 export const copyOf = (program: Program, copy: number): Program =>
@@ -80,33 +97,48 @@ export const agentProgram = (
   data: DataDirectory,
   { share, keyFile, dockerSocket, killOnStop, endAtOnce = false, tasksAsRoot }: AgentOptions,
 ): Program => ({
-  ...service("agent", common, {
-    EMPORION_AGENT_ID: share.id,
-    EMPORION_AGENT_HOST: "127.0.0.1",
-    EMPORION_AGENT_WORK_DIR: data.in("agents", share.id),
-    EMPORION_AGENT_KEY_FILE: keyFile,
-    EMPORION_AGENT_CPUS: String(share.cpus),
-    EMPORION_AGENT_MEM: String(share.mem),
-    EMPORION_AGENT_DISK: String(share.disk),
-    EMPORION_AGENT_PORTS: share.ports.join("-"),
-    EMPORION_AGENT_ATTRIBUTES: `rack:${share.rack}`,
-    EMPORION_AGENT_KILL_ON_STOP: String(killOnStop),
-    EMPORION_AGENT_END_AT_ONCE: String(endAtOnce),
-    ...(tasksAsRoot && { EMPORION_AGENT_ALLOW_ROOT: "true", EMPORION_AGENT_DEFAULT_USER: "root" }),
-    ...(dockerSocket === undefined ? { EMPORION_DOCKER: "off" } : { DOCKER_HOST: `unix://${dockerSocket}` }),
-  }),
+  ...service(
+    "agent",
+    common,
+    { kind: "agent", id: share.id },
+    {
+      EMPORION_AGENT_ID: share.id,
+      EMPORION_AGENT_HOST: "127.0.0.1",
+      EMPORION_AGENT_WORK_DIR: data.in("agents", share.id),
+      EMPORION_AGENT_KEY_FILE: keyFile,
+      EMPORION_AGENT_CPUS: String(share.cpus),
+      EMPORION_AGENT_MEM: String(share.mem),
+      EMPORION_AGENT_DISK: String(share.disk),
+      EMPORION_AGENT_PORTS: share.ports.join("-"),
+      EMPORION_AGENT_ATTRIBUTES: `rack:${share.rack}`,
+      EMPORION_AGENT_KILL_ON_STOP: String(killOnStop),
+      EMPORION_AGENT_END_AT_ONCE: String(endAtOnce),
+      ...(tasksAsRoot && { EMPORION_AGENT_ALLOW_ROOT: "true", EMPORION_AGENT_DEFAULT_USER: "root" }),
+      ...(dockerSocket === undefined
+        ? { EMPORION_DOCKER: "off" }
+        : { DOCKER_HOST: `unix://${dockerSocket}` }),
+    },
+  ),
   name: share.id,
   stopMs: 30_000,
 });
 
-export const appsProgram = (common: Common): Program => service("apps", common, {});
-export const jobsProgram = (common: Common): Program => service("jobs", common, {});
+export const appsProgram = (common: Common): Program =>
+  service("apps", common, { kind: "apps", id: "apps" }, {});
+export const jobsProgram = (common: Common): Program =>
+  service("jobs", common, { kind: "jobs", id: "jobs" }, {});
 export const gatewayProgram = (common: Common, port: number): Program =>
-  service("gateway", common, { EMPORION_GATEWAY_HOST: "127.0.0.1", EMPORION_GATEWAY_PORT: String(port) });
+  service(
+    "gateway",
+    common,
+    { kind: "gateway", id: "gateway" },
+    { EMPORION_GATEWAY_HOST: "127.0.0.1", EMPORION_GATEWAY_PORT: String(port) },
+  );
 
 function service(
   name: string,
-  { root, cluster, natsUrl, consulAddress }: Common,
+  { root, cluster, natsUrl, credentials, consulAddress }: Common,
+  principal: Principal,
   env: Record<string, string>,
   nodeFlags: readonly string[] = [],
 ): Program {
@@ -118,6 +150,7 @@ function service(
       ...ownEnvironment(name),
       EMPORION_CLUSTER: cluster,
       NATS_URL: natsUrl,
+      ...(credentials !== undefined && { EMPORION_NATS_CREDS_FILE: credentials(principal) }),
       ...(consulAddress === undefined ? { EMPORION_CONSUL: "off" } : { CONSUL_HTTP_ADDR: consulAddress }),
       ...env,
     },
@@ -141,4 +174,4 @@ function ownEnvironment(service = ""): Record<string, string> {
 }
 
 const plain = /^(PATH|HOME|LANG|TZ|TMPDIR|JAVA_HOME|EMPORION_[A-Z_]+)$/;
-const isSecret = /(KEY|TOKEN)(_FILE)?$/;
+const isSecret = /(KEY|TOKEN|CREDS)(_FILE)?$/;

@@ -18,6 +18,7 @@ import { inbound, reports } from "./inbound.js";
 import { LastReports } from "./last-reports.js";
 import { MasterMachine } from "./machine.js";
 import { perform } from "./perform.js";
+import { makeBuckets } from "./perform-buckets.js";
 import { registryOf } from "./registry.js";
 import type { MasterSettings } from "./settings.js";
 
@@ -147,6 +148,7 @@ async function beginTerm(
     return lastAsk;
   };
   term.onEnd(inbound({ bus, subjects, door, keep, emit: pumping.emit }));
+  term.onEnd(makeBuckets({ bus, store, subjects, replicas, log }));
   pumping.emit({ type: "termBegan" });
   return pumping.emit;
 }

@@ -10,9 +10,15 @@ import { eventually } from "#test/support/eventually.js";
 import { type LocalCluster, startCluster } from "./support/cluster.js";
 import { sharedCluster } from "./support/suite.js";
 
-function startNode(cluster: LocalCluster, file: string, env: Record<string, string> = {}): ChildProcess {
+function startFramework(
+  cluster: LocalCluster,
+  id: string,
+  file: string,
+  more: Record<string, string> = {},
+): ChildProcess {
+  const bus = { NATS_URL: cluster.natsUrl, EMPORION_NATS_CREDS_FILE: cluster.credentials(id) };
   return spawn(process.execPath, [join(ROOT, ".build", file)], {
-    env: { ...process.env, NATS_URL: cluster.natsUrl, EMPORION_CLUSTER: "local", ...env },
+    env: { ...process.env, ...bus, EMPORION_CLUSTER: "local", ...more },
     stdio: "ignore",
   });
 }
@@ -34,7 +40,7 @@ describe("a framework of one's own", function () {
     (await cluster.api.tasks("one-per-rack")).filter(({ latest }) => latest.state === "running");
 
   it("runs next to apps and jobs, one process on each rack, and replaces what ends", async () => {
-    const framework = startNode(cluster, "libs/framework/examples/one-per-rack.js");
+    const framework = startFramework(cluster, "one-per-rack", "libs/framework/examples/one-per-rack.js");
     try {
       const tasks = await eventually(
         "three tasks",
@@ -74,7 +80,7 @@ describe("two frameworks that want everything", function () {
   it("with weights 1 and 2 share the cluster 1 to 2 within 5 %", async () => {
     assert.equal((await cluster.api.send("PUT", "/cluster/roles/heavy", { weight: 2 })).status, 200);
     const frameworks = ["light", "heavy"].map((id) =>
-      startNode(cluster, "test/e2e/support/greedy.js", { GREEDY_ID: id }),
+      startFramework(cluster, id, "test/e2e/support/greedy.js", { GREEDY_ID: id }),
     );
     try {
       const used = async (): Promise<Record<string, number>> =>

@@ -62,7 +62,11 @@ export class NatsBus implements Bus {
 
   messages(subject: string): Observable<Message> {
     return new Observable((receiver) =>
-      this.#link.subscribe(subject, (message) => receiver.next(new NatsMessage(this.#link, message))),
+      this.#link.subscribe(subject, (message) => {
+        if (isFromStream(message))
+          return this.#link.log.warn("dropped what a stream delivered", { subject: message.subject });
+        receiver.next(new NatsMessage(this.#link, message));
+      }),
     );
   }
 
@@ -70,6 +74,12 @@ export class NatsBus implements Bus {
     return this.#link.close();
   }
 }
+
+/**
+ * A stream delivers what it holds to whatever subject it is asked to, by whoever may read it, and the server does not look
+ * whether he may speak there. What it delivers can be told by where it wants the acknowledgement.
+ */
+const isFromStream = ({ reply = "" }: Msg): boolean => reply.startsWith("$JS.ACK.");
 
 class NatsMessage implements Message {
   readonly subject: string;
@@ -79,7 +89,8 @@ class NatsMessage implements Message {
 
   constructor(link: NatsLink, message: Msg) {
     this.#link = link;
-    this.#reply = message.reply;
+    // Who asks can name any subject; we answer to inboxes, and so say nothing in our own name to anybody else.
+    this.#reply = message.reply?.startsWith("_INBOX.") === true ? message.reply : undefined;
     this.subject = message.subject;
     this.bytes = message.data;
   }

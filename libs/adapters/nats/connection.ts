@@ -1,8 +1,9 @@
+import { randomBytes } from "node:crypto";
 import {
   connect,
   type ConnectionOptions,
-  createInbox,
   Events,
+  jwtAuthenticator,
   type Msg,
   type MsgHdrs,
   type NatsConnection,
@@ -12,15 +13,27 @@ import { BehaviorSubject, type Observable } from "rxjs";
 import type { BusFailure, Connection } from "#libs/ports/bus.js";
 import type { Cancel } from "#libs/ports/clock.js";
 import type { Log } from "#libs/ports/log.js";
+import type { Credentials } from "./auth/credentials.js";
 
 export interface NatsOptions {
-  /** One or more URLs, separated by commas: `nats://[user:password@]host:port`. */
+  /** One or more URLs, separated by commas: `nats://[user:password@]host:port`, or `tls://…`. */
   readonly url: string;
+  /** In place of those in the URL. */
+  readonly credentials?: Pick<Credentials, "token" | "seed">;
+  /** With it the connection is encrypted, whatever the URL says. PEM texts; the system's authorities count unless `ca` is given. */
+  readonly tls?: TlsTexts;
   /** Shown by the server in its list of connections. */
   readonly name: string;
   /** Before all inboxes of this principal, so that the server can grant them to it alone: `_INBOX.<name>`. */
   readonly inboxPrefix?: string;
   readonly log: Log;
+}
+
+export interface TlsTexts {
+  readonly ca?: string;
+  /** Of this client, where the server asks for one; with `key`. */
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /**
@@ -43,15 +56,24 @@ export class NatsLink {
   }
 
   /** Done when the first connection stands; the server may come late. Throws for credentials that the server refuses. */
-  static async open({ url, name, inboxPrefix = "_INBOX", log }: NatsOptions): Promise<NatsLink> {
-    const { servers, ...credentials } = parsed(url);
+  static async open({
+    url,
+    name,
+    credentials,
+    tls,
+    inboxPrefix = "_INBOX",
+    log,
+  }: NatsOptions): Promise<NatsLink> {
+    const { servers, ...inUrl } = parsed(url);
     const waiting = setInterval(
       () => log.warn("waiting for NATS", { servers, hint: "is nats-server running there?" }),
       3000,
     );
     try {
       const nc = await connect({
-        ...credentials,
+        ...inUrl,
+        ...(credentials && { authenticator: jwtAuthenticator(credentials.token, credentials.seed) }),
+        ...(tls && { tls: { ...tls } }),
         servers,
         name,
         inboxPrefix,
@@ -83,9 +105,12 @@ export class NatsLink {
     return this.nc.info?.max_payload ?? 1_048_576;
   }
 
-  /** A subject on which only this process listens. */
+  /**
+   * A subject on which only this process listens. Nobody can guess it from others: whoever answers one request must not be
+   * able to answer another.
+   */
   inbox(): string {
-    return createInbox(this.#inboxPrefix);
+    return `${this.#inboxPrefix}.${randomBytes(16).toString("base64url")}`;
   }
 
   /** Why it was not sent; undefined when it was handed to the connection. */
@@ -149,13 +174,18 @@ export class NatsLink {
 }
 
 /** The client does not take credentials out of URLs. They never come into logs either. */
-function parsed(url: string): { servers: string[] } & Pick<ConnectionOptions, "user" | "pass" | "token"> {
+function parsed(
+  url: string,
+): { servers: string[] } & Pick<ConnectionOptions, "user" | "pass" | "token" | "tls"> {
   const urls = url
     .split(",")
     .map((each) => new URL(each.includes("://") ? each.trim() : `nats://${each.trim()}`));
   const { username, password } = urls.find((each) => each.username !== "") ?? { username: "", password: "" };
   const servers = urls.map((each) => `${each.hostname}:${each.port || "4222"}`);
-  if (username === "") return { servers };
+  const tls = urls.some(({ protocol }) => protocol === "tls:") ? { tls: {} } : {};
+  if (username === "") return { servers, ...tls };
   const user = decodeURIComponent(username);
-  return password === "" ? { servers, token: user } : { servers, user, pass: decodeURIComponent(password) };
+  return password === ""
+    ? { servers, ...tls, token: user }
+    : { servers, ...tls, user, pass: decodeURIComponent(password) };
 }

@@ -1,3 +1,4 @@
+import { randomFillSync } from "node:crypto";
 import type { Msg, MsgHdrs } from "nats";
 import type { BusFailure } from "#libs/ports/bus.js";
 import { fail, ok, type Result } from "#protocol/result.js";
@@ -14,14 +15,15 @@ export interface RequestsOptions {
 }
 
 /**
- * Requests, and publishes that a stream acknowledges, with one subscription for all answers: each has its number in the last
- * token of its reply subject. Several times as fast as the client's own with many in flight.
+ * Requests, and publishes that a stream acknowledges, with one subscription for all answers: each has a name of its own in the last
+ * token of its reply subject, by chance, so that who is asked one thing cannot answer another. Several times as fast as the
+ * client's own with many in flight.
  */
 export class Requests {
   readonly #link: NatsLink;
   readonly #replyTo: string;
   readonly #waiting = new Map<string, (answer: Answer) => void>();
-  #count = 0;
+  readonly #chance = new Chance();
   #subscribed = false;
 
   constructor(link: NatsLink, { giveUpWhenDisconnected }: RequestsOptions) {
@@ -35,8 +37,8 @@ export class Requests {
 
   send(subject: string, bytes: Uint8Array, timeoutMs: number, headers?: MsgHdrs): Promise<Answer> {
     this.#subscribe();
-    const number = (++this.#count).toString(36);
-    const reply = `${this.#replyTo}.${number}`;
+    const name = this.#chance.next();
+    const reply = `${this.#replyTo}.${name}`;
     const failure = this.#link.publish(
       subject,
       bytes,
@@ -47,20 +49,37 @@ export class Requests {
       const timer = setTimeout(() => settle(fail("timeout")), timeoutMs);
       const settle = (answer: Answer) => {
         clearTimeout(timer);
-        this.#waiting.delete(number);
+        this.#waiting.delete(name);
         resolve(answer);
       };
-      this.#waiting.set(number, settle);
+      this.#waiting.set(name, settle);
     });
   }
 
   #subscribe(): void {
     if (this.#subscribed) return;
     this.#subscribed = true;
-    const numberAt = this.#replyTo.length + 1;
+    const nameAt = this.#replyTo.length + 1;
     this.#link.subscribe(`${this.#replyTo}.*`, (message) => {
-      this.#waiting.get(message.subject.slice(numberAt))?.(answerOf(message));
+      this.#waiting.get(message.subject.slice(nameAt))?.(answerOf(message));
     });
+  }
+}
+
+/** Names that nobody can guess and that do not come twice: a count, and 96 bits. Bytes are drawn for many at a time. */
+class Chance {
+  readonly #bytes = Buffer.alloc(12 * 512);
+  #at = this.#bytes.length;
+  #count = 0;
+
+  next(): string {
+    if (this.#at === this.#bytes.length) {
+      randomFillSync(this.#bytes);
+      this.#at = 0;
+    }
+    const from = this.#at;
+    this.#at += 12;
+    return `${(++this.#count).toString(36)}-${this.#bytes.toString("base64url", from, this.#at)}`;
   }
 }
 

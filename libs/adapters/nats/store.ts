@@ -11,29 +11,31 @@ const timeoutMs = 3000;
 /** Without any entry for so long a reading of all of them is over. */
 const quietMs = 1000;
 
+/** Sees to it that a bucket is there; throws when it cannot. */
+export type MakeBucket = (config: BucketConfig) => Promise<void>;
+
 /**
  * Buckets are JetStream streams in the layout of NATS KV (`KV_<bucket>`, `$KV.<bucket>.<key>`, one message a key), so that its tools read
  * them. An entry is removed by deleting its message: no marker stays behind, and the message's number makes it a compare-and-set.
+ * Only where entries run out a marker takes its place, which runs out too: several principals share such a bucket, and who may
+ * delete messages of a stream may delete every one.
  */
 export class NatsStore implements Store {
   readonly #js: JetStream;
+  readonly #make: MakeBucket;
+  /** Those with a time-to-live. */
+  readonly #expiring = new Set<string>();
 
-  constructor(js: JetStream) {
+  /** @param make in place of making buckets ourselves, for who may not */
+  constructor(js: JetStream, make: MakeBucket = (config) => ensureStream(js, bucketStream(config))) {
     this.#js = js;
+    this.#make = make;
   }
 
-  async ensure({ name, ttlMs, replicas }: BucketConfig): Promise<{ readonly identity: string }> {
-    await ensureStream(this.#js, {
-      name: `KV_${name}`,
-      subjects: [`$KV.${name}.>`],
-      max_msgs_per_subject: 1,
-      discard: DiscardPolicy.New,
-      allow_rollup_hdrs: true,
-      num_replicas: replicas,
-      ...(ttlMs === undefined
-        ? {}
-        : { max_age: nanos(ttlMs), duplicate_window: nanos(Math.min(ttlMs, 120_000)) }),
-    });
+  async ensure(config: BucketConfig): Promise<{ readonly identity: string }> {
+    const { name, ttlMs } = config;
+    if (ttlMs !== undefined) this.#expiring.add(name);
+    await this.#make(config);
     return { identity: ttlMs === undefined ? await this.#identity(name) : await this.#madeAt(name) };
   }
 
@@ -64,13 +66,11 @@ export class NatsStore implements Store {
     bytes: Uint8Array,
     expected: number,
   ): Promise<Result<number, StoreFailure>> {
-    const condition = headers();
-    condition.set("Nats-Expected-Last-Subject-Sequence", String(expected));
-    const stored = await this.#js.ask<{ seq: number }>(`$KV.${bucket}.${key}`, bytes, timeoutMs, condition);
+    const stored = await this.#put(bucket, key, bytes, expected);
     if (stored.ok) return ok(stored.value.seq);
     if (!isFault(stored.error, faults.wrongLastSequence)) return this.#refused(bucket, stored.error);
-    const again = expected === 0 && (await this.#cleared(bucket, key));
-    return again ? this.put(bucket, key, bytes, expected) : conflict;
+    const marker = expected === 0 ? await this.#marker(bucket, key) : undefined;
+    return marker === undefined ? conflict : this.put(bucket, key, bytes, marker);
   }
 
   async remove(bucket: string, key: string, expected: number): Promise<Result<void, StoreFailure>> {
@@ -78,6 +78,7 @@ export class NatsStore implements Store {
     if (!found.ok) return found;
     if (found.value === undefined) return ok(undefined);
     if (found.value.revision !== expected) return conflict;
+    if (this.#expiring.has(bucket)) return this.#mark(bucket, key, expected);
     const removed = await this.#delete(bucket, expected);
     if (removed.ok) return ok(undefined);
     // Overwritten or removed since we looked: the next look tells.
@@ -101,11 +102,30 @@ export class NatsStore implements Store {
     });
   }
 
-  /** True when a marker was what stood under the key; it is gone now. */
-  async #cleared(bucket: string, key: string): Promise<boolean> {
+  async #mark(bucket: string, key: string, expected: number): Promise<Result<void, StoreFailure>> {
+    const marked = await this.#put(bucket, key, new Uint8Array(), expected, { [markerHeader]: "DEL" });
+    if (marked.ok) return ok(undefined);
+    // Overwritten since we looked, or run out: the next look tells.
+    return isFault(marked.error, faults.wrongLastSequence) ? this.remove(bucket, key, expected) : unavailable;
+  }
+
+  #put(
+    bucket: string,
+    key: string,
+    bytes: Uint8Array,
+    expected: number,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Result<{ readonly seq: number }, BusFailure | ApiFault>> {
+    const told = headers();
+    told.set("Nats-Expected-Last-Subject-Sequence", String(expected));
+    for (const [name, value] of Object.entries(more)) told.set(name, value);
+    return this.#js.ask(`$KV.${bucket}.${key}`, bytes, timeoutMs, told);
+  }
+
+  /** The revision of a marker that stands under the key. */
+  async #marker(bucket: string, key: string): Promise<number | undefined> {
     const last = await this.#last(bucket, key);
-    if (!last.ok || last.value?.isMarker !== true) return false;
-    return (await this.#delete(bucket, last.value.revision)).ok;
+    return last.ok && last.value?.isMarker === true ? last.value.revision : undefined;
   }
 
   #delete(bucket: string, seq: number): Promise<Result<unknown, BusFailure | ApiFault>> {
@@ -178,6 +198,19 @@ export class NatsStore implements Store {
     return unavailable;
   }
 }
+
+const bucketStream = ({ name, ttlMs, replicas }: BucketConfig) => ({
+  name: `KV_${name}`,
+  subjects: [`$KV.${name}.>`],
+  max_msgs_per_subject: 1,
+  discard: DiscardPolicy.New,
+  allow_rollup_hdrs: true,
+  num_replicas: replicas,
+  ...(ttlMs !== undefined && {
+    max_age: nanos(ttlMs),
+    duplicate_window: nanos(Math.min(ttlMs, 120_000)),
+  }),
+});
 
 /** No encoded id holds a slash. */
 const identityKey = "/identity";

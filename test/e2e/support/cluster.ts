@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "#setup/tools.mjs";
+import { SystemClock } from "#libs/adapters/clock.js";
+import { AuthDirectory } from "#libs/adapters/nats/auth/directory.js";
 import { type Child, startChild } from "#test/support/child.js";
 import { eventually } from "#test/support/eventually.js";
 import { Api } from "./api.js";
@@ -11,6 +13,8 @@ export interface LocalCluster {
   readonly url: string;
   readonly api: Api;
   readonly natsUrl: string;
+  /** Issues credentials for a framework of one's own; returns their file. */
+  credentials(framework: string): string;
   readonly consul: { readonly url: string; readonly dnsPort: number };
   readonly dockerSocket: string;
   readonly data: string;
@@ -26,6 +30,8 @@ export interface LocalCluster {
   /** The same, and the data goes. */
   remove(): Promise<void>;
 }
+
+const wall = (): number => new SystemClock().now().wall;
 
 export interface ClusterOptions {
   /** Kept from an earlier cluster; a new directory unless given. */
@@ -45,6 +51,7 @@ export async function startCluster({
   return {
     url,
     api: new Api(url),
+    credentials: (id) => AuthDirectory.open(join(data, "keys"), wall).issue({ kind: "framework", id })[0]!,
     natsUrl: said(/^nats\s+(\S+)$/m),
     consul: { url: said(/^consul\s+(http\S+?),/m), dnsPort: Number(said(/^consul.* DNS on port (\d+)$/m)) },
     dockerSocket: said(/^docker\s+(\/\S+)$/m),
