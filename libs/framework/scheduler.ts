@@ -65,3 +65,12 @@ export interface FrameworkTask {
 
 export const isLast = (phase: TaskPhase): boolean =>
   phase === "finished" || phase === "failed" || phase === "killed" || phase === "refused" || phase === "lost";
+
+/** Why it has ended, for people: `exited with code 3`, or what the agent says. */
+export function endText({ phase, message, latest }: FrameworkTask): string {
+  if (message !== undefined) return message;
+  if (latest?.message !== undefined) return latest.message;
+  if (latest?.exitCode !== undefined) return `exited with code ${latest.exitCode}`;
+  if (latest?.signal !== undefined) return `ended by ${latest.signal}`;
+  return latest?.reason ?? phase;
+}

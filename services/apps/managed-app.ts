@@ -1,7 +1,7 @@
 import type { App } from "#protocol/app.js";
 import type { Attributes } from "#protocol/resources.js";
 import { type Instant, never } from "#libs/core/time.js";
-import { type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
+import { endText, type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
 import {
   afterEnd,
   afterStart,
@@ -216,13 +216,4 @@ export class ManagedApp {
     const waitsForDelay = launch > 0 && this.backingOff.until > mono;
     return Math.min(nextAt, forgivenAt, waitsForDelay ? this.backingOff.until : never);
   }
-}
-
-/** `exited with code 3`, or what the agent says. */
-export function endText({ phase, message, latest }: FrameworkTask): string {
-  if (message !== undefined) return message;
-  if (latest?.message !== undefined) return latest.message;
-  if (latest?.exitCode !== undefined) return `exited with code ${latest.exitCode}`;
-  if (latest?.signal !== undefined) return `ended by ${latest.signal}`;
-  return latest?.reason ?? phase;
 }

@@ -2,6 +2,7 @@ import type { App, AppDefinition } from "#protocol/app.js";
 import type { Attributes, PortRange, Resources } from "#protocol/resources.js";
 import type { HealthCheck, TaskSpec, Workload } from "#protocol/task.js";
 import { portList, subtractPorts, takePorts } from "#libs/core/resources.js";
+import { workloadOf } from "#libs/framework/workload.js";
 import { networkOf } from "./app-ports.js";
 import { encodeTaskData } from "./record.js";
 import type { Shape } from "./shape.js";
@@ -28,7 +29,7 @@ export function taskSpec(app: App, shape: Shape, { taskId, left, attributes }: T
   return {
     id: taskId,
     name: definition.id,
-    workload: workloadOf(definition),
+    workload: programOf(definition),
     resources,
     env: taskEnv(app, { id: taskId, ports: shape.ports, hostPorts: portList(ports) }),
     services: servicesOf(app),
@@ -58,44 +59,19 @@ function hostPorts({ ports }: Shape, left: Resources): PortRange[] {
   });
 }
 
-function workloadOf(definition: AppDefinition): Workload {
-  const { cmd, args, container, jvm } = definition;
-  if (jvm !== undefined)
-    return {
-      kind: "jvm",
-      ...(jvm.jar !== undefined && { jar: jvm.jar }),
-      ...(jvm.mainClass !== undefined && { mainClass: jvm.mainClass }),
-      ...(jvm.classPath !== undefined && { classPath: jvm.classPath }),
-      ...(jvm.options !== undefined && { options: jvm.options }),
-      ...(jvm.version !== undefined && { version: jvm.version }),
-      ...(args !== undefined && { arguments: args }),
-    };
-  const program = {
-    ...(cmd !== undefined && { command: cmd }),
-    ...(args !== undefined && { argv: args }),
-  };
-  if (container === undefined) return { kind: "process", ...program };
+function programOf(definition: AppDefinition): Workload {
+  const { cmd, args, jvm, container } = definition;
+  const { docker, volumes = [], portMappings = [] } = container ?? {};
   const network = networkOf(definition);
-  return {
-    kind: "container",
-    image: container.docker.image,
-    forcePull: container.docker.forcePullImage,
-    privileged: container.docker.privileged,
-    network,
-    ...program,
-    ...(network === "bridge" && {
-      portMappings: container.portMappings.map(({ containerPort, protocol }, port) => ({
-        containerPort,
-        port,
-        protocol,
-      })),
-    }),
-    volumes: container.volumes.map(({ hostPath, containerPath, mode }) => ({
-      hostPath,
-      containerPath,
-      readOnly: mode === "RO",
-    })),
-  };
+  const mappings = portMappings.map(({ containerPort, protocol }, port) => ({
+    containerPort,
+    port,
+    protocol,
+  }));
+  return workloadOf(
+    { cmd, args, jvm, docker, volumes },
+    { network, ...(network === "bridge" && { portMappings: mappings }) },
+  );
 }
 
 function limitsOf({ resourceLimits }: AppDefinition): TaskSpec["limits"] {

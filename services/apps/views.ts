@@ -1,7 +1,7 @@
 import type { Demand } from "#protocol/api.js";
 import type { AppTask, AppView } from "#protocol/app.js";
 import type { Attributes } from "#protocol/resources.js";
-import { tally } from "#libs/core/tally.js";
+import { tallyText } from "#libs/core/tally.js";
 import type { Instant } from "#libs/core/time.js";
 import { countingOf } from "./counting.js";
 import { type Instance, isStarting, isUnreachable } from "./instance.js";
@@ -129,9 +129,5 @@ function backingOffText({ backingOff, lastFailure }: ManagedApp, at: Instant): s
 
 const refusalsMost = 5;
 
-function refusalsText(refusals: readonly string[]): string {
-  const counted = tally(refusals);
-  const shown = counted.slice(0, refusalsMost).map(({ reason, count }) => `${count} × ${reason}`);
-  const more = counted.length > refusalsMost ? ` and ${counted.length - refusalsMost} other reasons` : "";
-  return `the last offers were of no use (${countText(refusals.length, "offer")}): ${shown.join("; ")}${more}`;
-}
+const refusalsText = (refusals: readonly string[]): string =>
+  `the last offers were of no use (${countText(refusals.length, "offer")}): ${tallyText(refusals, refusalsMost)}`;

@@ -1,8 +1,8 @@
 import type { Attempt, Run } from "#protocol/job.js";
 import { assert } from "#libs/core/assert.js";
 import { type Instant, never } from "#libs/core/time.js";
-import { type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
-import { endText, outcomeOf } from "./outcome.js";
+import { endText, type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
+import { outcomeOf } from "./outcome.js";
 import type { RunRecord } from "./record.js";
 import { longestPauseMs, verdictOn } from "./retry.js";
 import { secondsText } from "#libs/core/words.js";

@@ -1,4 +1,4 @@
-import type { FrameworkTask } from "#libs/framework/scheduler.js";
+import { endText, type FrameworkTask } from "#libs/framework/scheduler.js";
 
 /**
  * How an attempt ended:
@@ -31,13 +31,4 @@ export function outcomeOf(task: FrameworkTask): Outcome {
   const reason = latest?.reason ?? "";
   if (reason === "never-started") return { type: "mishap", hadBegun: false, text };
   return mishaps.has(reason) ? { type: "mishap", hadBegun, text } : { type: "failed", text };
-}
-
-/** `exited with code 3`, or what the agent says. */
-export function endText({ phase, message, latest }: FrameworkTask): string {
-  if (message !== undefined) return message;
-  if (latest?.message !== undefined) return latest.message;
-  if (latest?.exitCode !== undefined) return `exited with code ${latest.exitCode}`;
-  if (latest?.signal !== undefined) return `ended by ${latest.signal}`;
-  return latest?.reason ?? phase;
 }

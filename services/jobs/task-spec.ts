@@ -1,4 +1,5 @@
-import type { TaskSpec, Workload } from "#protocol/task.js";
+import type { TaskSpec } from "#protocol/task.js";
+import { workloadOf } from "#libs/framework/workload.js";
 import { encodeTaskData, type RunRecord, type TaskData } from "./record.js";
 import { shapeOf } from "./shape.js";
 
@@ -30,36 +31,5 @@ export function taskSpec(
     ...(spec.user !== undefined && { user: spec.user }),
     ...(spec.artifacts.length > 0 && { artifacts: spec.artifacts }),
     ...(grace !== undefined && { killGraceMs: Math.round(grace * 1000) }),
-  };
-}
-
-export function workloadOf({ cmd, args, docker, jvm, volumes }: Spec): Workload {
-  if (jvm !== undefined)
-    return {
-      kind: "jvm",
-      ...(jvm.jar !== undefined && { jar: jvm.jar }),
-      ...(jvm.mainClass !== undefined && { mainClass: jvm.mainClass }),
-      ...(jvm.classPath !== undefined && { classPath: jvm.classPath }),
-      ...(jvm.options !== undefined && { options: jvm.options }),
-      ...(jvm.version !== undefined && { version: jvm.version }),
-      ...(args !== undefined && { arguments: args }),
-    };
-  const program = {
-    ...(cmd !== undefined && { command: cmd }),
-    ...(args !== undefined && { argv: args }),
-  };
-  if (docker === undefined) return { kind: "process", ...program };
-  return {
-    kind: "container",
-    image: docker.image,
-    forcePull: docker.forcePullImage,
-    privileged: docker.privileged,
-    network: "host",
-    ...program,
-    volumes: volumes.map(({ hostPath, containerPath, mode }) => ({
-      hostPath,
-      containerPath,
-      readOnly: mode === "RO",
-    })),
   };
 }

@@ -1,6 +1,6 @@
 import type { Demand } from "#protocol/api.js";
 import type { JobView } from "#protocol/job.js";
-import { tally } from "#libs/core/tally.js";
+import { tallyText } from "#libs/core/tally.js";
 import type { Instant } from "#libs/core/time.js";
 import { countText, secondsText } from "#libs/core/words.js";
 import type { Lines } from "./lines.js";
@@ -59,9 +59,5 @@ export function demandOf(
 
 const refusalsMost = 5;
 
-function refusalsText(refusals: readonly string[]): string {
-  const shown = tally(refusals)
-    .slice(0, refusalsMost)
-    .map(({ reason, count }) => `${count} × ${reason}`);
-  return `the last offers were of no use (${countText(refusals.length, "offer")}): ${shown.join("; ")}`;
-}
+const refusalsText = (refusals: readonly string[]): string =>
+  `the last offers were of no use (${countText(refusals.length, "offer")}): ${tallyText(refusals, refusalsMost)}`;

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { codec } from "#protocol/codec.js";
 import { TaskSpec } from "#protocol/task.js";
+import { workloadOf } from "#libs/framework/workload.js";
 import type { FrameworkTask } from "#libs/framework/scheduler.js";
 import { outcomeOf } from "#services/jobs/outcome.js";
 import { taskDataOf } from "#services/jobs/record.js";
 import { verdictOn } from "#services/jobs/retry.js";
 import { runId } from "#services/jobs/run-id.js";
 import { shapeOf } from "#services/jobs/shape.js";
-import { taskSpec, workloadOf } from "#services/jobs/task-spec.js";
+import { taskSpec } from "#services/jobs/task-spec.js";
 import { definitionFaults } from "#services/jobs/validation.js";
 import { job, spec } from "./made.js";
 
