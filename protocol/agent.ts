@@ -59,6 +59,26 @@ export const Report = Type.Object(
 );
 export type Report = Static<typeof Report>;
 
+/**
+ * What an operator wants of an agent: while it drains it takes no new tasks, frameworks move theirs elsewhere, and what still runs
+ * at the deadline is ended by the agent itself (reason `drained`). Of two orders for one agent the one with the higher number holds.
+ */
+export const DrainOrder = Type.Object(
+  {
+    number: Type.Integer({ minimum: 1 }),
+    draining: Type.Boolean({ description: "false: the agent takes tasks again" }),
+    deadlineInMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description:
+          "counts from the first word of this order; without it what runs is let go on as long as it likes",
+      }),
+    ),
+  },
+  { $id: "DrainOrder" },
+);
+export type DrainOrder = Static<typeof DrainOrder>;
+
 /** agent → leader. A cut: with it all offers of earlier generations are void. */
 export const Register = Type.Object(
   {
@@ -67,17 +87,20 @@ export const Register = Type.Object(
       description: "of the agent's process: two processes with one agent id are told apart by it",
     }),
     report: Report,
+    drain: Type.Optional(DrainOrder),
   },
   { $id: "Register" },
 );
 export type Register = Static<typeof Register>;
 
+/** `drain`: the last order about it; absent when there never was one. */
 export const RegisterReply = Type.Union([
   Type.Object({
     ok: Type.Literal(true),
     epoch: Epoch,
     master: Type.String(),
     reportIntervalMs: Type.Integer({ minimum: 1 }),
+    drain: Type.Optional(DrainOrder),
   }),
   Type.Object({ ok: Type.Literal(false), error: Refusal }),
 ]);
@@ -101,6 +124,16 @@ export const RescindReply = Type.Union([
   Type.Object({ ok: Type.Literal(false), error: Refusal }),
 ]);
 export type RescindReply = Static<typeof RescindReply>;
+
+/** leader → agent: drain, or take tasks again. Repeated until it is answered, which is when the agent has recorded it. */
+export const Drain = Type.Object({ epoch: Epoch, order: DrainOrder });
+export type Drain = Static<typeof Drain>;
+
+export const DrainReply = Type.Union([
+  Type.Object({ ok: Type.Literal(true) }),
+  Type.Object({ ok: Type.Literal(false), error: Refusal }),
+]);
+export type DrainReply = Static<typeof DrainReply>;
 
 /** leader → agent: end all tasks of the framework and void its offers; it is removed, or its failover time-out has passed. Repeated until reports show nothing of it. */
 export const RemoveFramework = Type.Object({ epoch: Epoch, framework: FrameworkId });

@@ -42,6 +42,21 @@ const pageAfter = <I extends TSchema>(id: I) =>
 /** `more`: others come after the last of these. A page that has more is never empty. */
 const pageOf = <V extends TSchema>(view: V) => Type.Object({ items: Type.Array(view), more: Type.Boolean() });
 
+/** How far an agent is with becoming empty. */
+export const DrainView = Type.Object(
+  {
+    state: Type.Enum(["draining", "drained"], {
+      description: "drained: nothing runs there any more, and nothing comes",
+    }),
+    since: Type.Number({ description: "wall ms" }),
+    deadlineAt: Type.Optional(
+      Type.Number({ description: "wall ms at which what still runs is ended; never unless given" }),
+    ),
+  },
+  { $id: "DrainView" },
+);
+export type DrainView = Static<typeof DrainView>;
+
 /** An agent as the leader knows it. */
 export const AgentView = Type.Object(
   {
@@ -54,6 +69,7 @@ export const AgentView = Type.Object(
     offered: Resources,
     use: Type.Array(Use),
     tasks: Type.Integer(),
+    drain: Type.Optional(DrainView),
   },
   { $id: "AgentView" },
 );
@@ -172,6 +188,12 @@ export const Demand = Type.Object(
     waiting: Type.Array(Type.String()),
     wanted: Type.Integer(),
     running: Type.Integer(),
+    leaving: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: "so many of those that run are on draining agents, and to be replaced",
+      }),
+    ),
     counting: Type.Optional(Type.Array(Counting)),
   },
   { $id: "Demand" },
@@ -219,6 +241,18 @@ export const masterApi = {
     Type.Object({ agent: AgentId, force: Type.Optional(Type.Boolean()) }),
     Nothing,
   ),
+  /** No more offers of this agent, and its tasks are to go elsewhere; `deadlineMs`: what still runs after so long is ended. Again: from now, with this deadline. */
+  drainAgent: apiCall(
+    "master",
+    "drainAgent",
+    Type.Object({
+      agent: AgentId,
+      deadlineMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 31_536_000_000 })),
+    }),
+    AgentView,
+  ),
+  /** The agent takes tasks again. */
+  activateAgent: apiCall("master", "activateAgent", Type.Object({ agent: AgentId }), AgentView),
   /** Forgets a framework and has its tasks killed. */
   removeFramework: apiCall("master", "removeFramework", Type.Object({ framework: FrameworkId }), Nothing),
   leader: apiCall(

@@ -44,10 +44,19 @@ export const Subscribe = Type.Object(
 );
 export type Subscribe = Static<typeof Subscribe>;
 
+/** An operator wants the agent empty: no offers of it are made, and its tasks are to be moved elsewhere. */
+export const Draining = Type.Object({
+  deadlineAt: Type.Optional(
+    Type.Number({ description: "wall ms at which its agent ends what still runs; never unless given" }),
+  ),
+});
+export type Draining = Static<typeof Draining>;
+
 /** What the leader knows of an agent. `unreachable`: no report for the agent time-out; `gone`: removed by an operator. */
 export const AgentStanding = Type.Object({
   agent: AgentId,
   state: Type.Enum(["registered", "awaited", "unreachable", "gone"]),
+  draining: Type.Optional(Draining),
 });
 export type AgentStanding = Static<typeof AgentStanding>;
 

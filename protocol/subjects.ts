@@ -31,6 +31,7 @@ export class Subjects {
   // --- leader → agent ---
   rescind = (agent: string): string => `${this.#root}.agent.${id(agent)}.master.rescind`;
   removeFramework = (agent: string): string => `${this.#root}.agent.${id(agent)}.master.remove`;
+  drain = (agent: string): string => `${this.#root}.agent.${id(agent)}.master.drain`;
   /** Answered by whoever runs under this agent id: used to find a copied work directory. */
   whoIs = (agent: string): string => `${this.#root}.agent.${id(agent)}.who`;
 

@@ -37,6 +37,7 @@ export const taskReasons = [
   "never-started",
   "exit-unknown",
   "host-restarted",
+  "drained",
 ] as const;
 
 /** Why a task is in its state, for programs; `message` has the words. */

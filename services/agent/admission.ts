@@ -26,6 +26,8 @@ export interface Grounds {
   readonly refusalOf: (framework: string, task: string) => Refusal | undefined;
   /** The agent is about to end. */
   readonly isStopping: boolean;
+  /** An operator wants it empty. */
+  readonly isDraining: boolean;
 }
 
 /** What is to be done about an accept. Nothing has been changed yet. */
@@ -89,10 +91,10 @@ function formerAnswer(
   return error && { task, ok: false, error };
 }
 
-/** The first of these that holds: seal, epoch, generation, session, number, framework. */
+/** The first of these that holds: seal, epoch, generation, session, number, framework, drain. */
 function openOffer(
   { framework, session, offer: sent }: AcceptAsked,
-  { agent, offers, isStopping }: Grounds,
+  { agent, offers, isStopping, isDraining }: Grounds,
 ): AcceptAsked["offer"] {
   if (!sent.holds) return sent;
   const { offer } = sent;
@@ -106,6 +108,9 @@ function openOffer(
   const otherSession = sameSession(offer.session, session)
     ? undefined
     : refusal("stale", "the offer was made to another session of the framework");
+  const draining = isDraining
+    ? refusal("offer-void", `agent ${agent} is being drained: it takes no new tasks`)
+    : undefined;
   const error =
     stopping ??
     elsewhere ??
@@ -113,7 +118,8 @@ function openOffer(
     offers.sessionRefusal(framework, session) ??
     otherSession ??
     offers.offerRefusal(offer) ??
-    foreign;
+    foreign ??
+    draining;
   return error === undefined ? sent : { holds: false, error };
 }
 

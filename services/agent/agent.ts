@@ -48,6 +48,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
       this.#parts.services.nextDeadline(),
       this.#parts.collection.nextDeadline(),
       this.#parts.contact.nextDeadline(),
+      this.#parts.drain.nextDeadline(),
       this.#parts.registration.nextDeadline(),
       this.#parts.recovery.nextDeadline(),
       this.#parts.identity.nextDeadline(),
@@ -71,6 +72,8 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
         return this.#parts.registration.changed(at);
       case "removeAsked":
         return this.#parts.orders.remove(at, event);
+      case "drainAsked":
+        return this.#parts.orders.drain(at, event);
       case "tasksAsked":
         return this.#parts.queries.query(at, event.reply, event.query);
       case "sandboxAsked":
@@ -99,6 +102,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
         return this.#parts.hear(at, event.epoch, event.fraction);
       case "registered":
         this.#parts.contact.reached(at, at.mono);
+        if (event.drain !== undefined) this.#parts.drain.ordered(at, event.drain);
         return this.#parts.registration.registered(at, event.attempt, event.epoch, event.reportIntervalMs);
       case "registrationRefused":
         this.#parts.contact.reached(at, at.mono);
@@ -172,6 +176,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
     this.#parts.services.tick(at);
     this.#parts.collection.tick(at);
     this.#parts.contact.tick(at);
+    this.#parts.drain.tick(at);
     this.#parts.registration.tick(at);
     this.#parts.recovery.tick(at);
     this.#parts.identity.tick(at);
@@ -195,6 +200,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
     this.#parts.services.begin(at);
     this.#parts.cut(() => this.#publishAgain(memory.tasks.values()));
     for (const task of memory.tasks.values()) this.#restore(at, task);
+    if (memory.drain !== undefined) this.#parts.drain.restore(at, memory.drain);
     this.#emit({ type: "findSandboxes" });
     this.#parts.recovery.begin(at, hostRestarted);
   }

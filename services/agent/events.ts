@@ -1,5 +1,7 @@
 import type {
   AgentInfo,
+  DrainOrder,
+  DrainReply,
   Register,
   Report,
   RescindReply,
@@ -107,6 +109,12 @@ type Asked =
       readonly epoch: number;
       readonly framework: string;
     }
+  | {
+      readonly type: "drainAsked";
+      readonly reply: Reply;
+      readonly epoch: number;
+      readonly order: DrainOrder;
+    }
   | { readonly type: "tasksAsked"; readonly reply: Reply; readonly query: TasksQuery }
   | {
       readonly type: "sandboxAsked";
@@ -143,6 +151,7 @@ type Bus =
       readonly epoch: number;
       readonly master: string;
       readonly reportIntervalMs: number;
+      readonly drain?: DrainOrder;
     }
   | { readonly type: "registrationRefused"; readonly attempt: number; readonly error: Refusal }
   /** `unseen`: nobody got it, so nobody can have made offers on it. */
@@ -216,6 +225,7 @@ export type Answer =
   | ReconcileReply
   | RescindReply
   | RemoveFrameworkReply
+  | DrainReply
   | TasksReply
   | SandboxReply
   | WhoIsReply;

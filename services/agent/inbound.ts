@@ -1,7 +1,7 @@
 import { type Observable, Subscription } from "rxjs";
 import { Type } from "typebox";
 import { type Codec, codec } from "#protocol/codec.js";
-import { LeaderAnnouncement, RemoveFramework, Rescind } from "#protocol/agent.js";
+import { Drain, LeaderAnnouncement, RemoveFramework, Rescind } from "#protocol/agent.js";
 import { refusal, type Refusal } from "#protocol/errors.js";
 import { TaskId } from "#protocol/ids.js";
 import { Accept, type AcceptReply, Kill, Reconcile } from "#protocol/launch.js";
@@ -21,6 +21,7 @@ const kill = codec(Kill);
 const reconcile = codec(Reconcile);
 const rescind = codec(Rescind);
 const removeFramework = codec(RemoveFramework);
+const drain = codec(Drain);
 const announcement = codec(LeaderAnnouncement);
 const tasksQuery = codec(TasksQuery);
 const sandboxRequest = codec(SandboxRequest);
@@ -72,6 +73,9 @@ export class Inbound {
     );
     this.#hear(subjects.removeFramework(agent), removeFramework, (message, order) =>
       emit({ type: "removeAsked", reply: replies.wait(message), ...order }),
+    );
+    this.#hear(subjects.drain(agent), drain, (message, order) =>
+      emit({ type: "drainAsked", reply: replies.wait(message), ...order }),
     );
     this.#hear(subjects.tasksQuery, tasksQuery, (message, query) =>
       emit({ type: "tasksAsked", reply: replies.wait(message), query }),

@@ -3,6 +3,7 @@ import type { Report } from "#protocol/agent.js";
 import type { KillReply } from "#protocol/launch.js";
 import { refusal } from "#protocol/errors.js";
 import type { Instant } from "#libs/core/time.js";
+import type { Drain } from "./drain.js";
 import type { AgentEffect, AgentEvent, Reply } from "./events.js";
 import type { Kills } from "./kills.js";
 import type { Offers } from "./offers.js";
@@ -20,6 +21,7 @@ export interface OrdersOptions {
   readonly tasks: Tasks;
   readonly kills: Kills;
   readonly recorder: Recorder;
+  readonly drain: Pick<Drain, "ordered">;
   /** A snapshot of now. */
   readonly report: () => Report;
   /** A leader speaks in this epoch. */
@@ -68,6 +70,16 @@ export class Orders {
     for (const task of ending)
       kills.ask(at, task, { reason: "kill-requested", message: "its framework was removed" });
     recorder.after(at, () => emit({ type: "answer", reply, answer: { ok: true, tasks: ending.length } }));
+  }
+
+  /** Answered when it is recorded: from then on it holds, whatever becomes of the leader or of us. */
+  drain(at: Instant, { reply, epoch, order }: Asked<"drainAsked">): void {
+    const { emit, offers, heard, drain, recorder } = this.#options;
+    const old = offers.epochRefusal(epoch);
+    if (old !== undefined) return this.#refuse(reply, old);
+    heard(at, epoch);
+    drain.ordered(at, order);
+    recorder.after(at, () => emit({ type: "answer", reply, answer: { ok: true } }));
   }
 
   launched(framework: string): void {

@@ -7,6 +7,7 @@ import type { Grounds } from "./admission.js";
 import { type Allowance, userOf } from "./allowance.js";
 import { Collection, type CollectionSettings } from "./collection.js";
 import { Contact } from "./contact.js";
+import { Drain } from "./drain.js";
 import { environmentOf } from "./environment.js";
 import type { AgentEffect, FixedInfo, LaunchOrder, ServiceEntry } from "./events.js";
 import { Health } from "./health.js";
@@ -71,6 +72,7 @@ export class Parts {
   readonly services: Services;
   readonly collection: Collection;
   readonly contact: Contact;
+  readonly drain: Drain;
   readonly registration: Registration;
   readonly recovery: Recovery;
   readonly identity: Identity;
@@ -139,13 +141,17 @@ export class Parts {
       cutOff: (at, task) =>
         kills.ask(at, task, { reason: "cut-off", message: "the agent could not reach the cluster" }),
     });
+    this.drain = new Drain({ tasks, kills, recorder, news: this.news });
     const offers = this.offers;
     const refusals = this.refusals;
     this.registration = new Registration({
       emit,
       offers,
       cut: (_, then) => this.cut(then),
-      message: (report) => ({ info: this.#info(), bootId, report }),
+      message: (at, report) => {
+        const drain = this.drain.order(at);
+        return { info: this.#info(), bootId, report, ...(drain && { drain }) };
+      },
       report: () => ({
         agent,
         generation: offers.generation,
@@ -190,6 +196,7 @@ export class Parts {
       tasks,
       kills,
       recorder,
+      drain: this.drain,
       report: () => this.registration.report(),
       heard: (at, epoch) => this.hear(at, epoch, 0),
       renew: (at) => this.registration.renew(at),
@@ -268,6 +275,7 @@ export class Parts {
       ownerOf: (task) => this.tasks.get(task)?.framework,
       refusalOf: (framework, task) => this.refusals.get(framework, task),
       isStopping: this.stopping.isStopping,
+      isDraining: this.drain.isDraining,
     };
   }
 
@@ -290,6 +298,11 @@ export class Parts {
   #snapshot(): JournalRecord[] {
     const { generation, epoch } = this.offers;
     const { hostBoot } = this.#options;
-    return [{ type: "cut", generation, epoch, hostBoot }, ...[...this.tasks.all()].map(taskRecord)];
+    const drain = this.drain.record;
+    return [
+      { type: "cut", generation, epoch, hostBoot },
+      ...(drain === undefined ? [] : [drain]),
+      ...[...this.tasks.all()].map(taskRecord),
+    ];
   }
 }

@@ -106,8 +106,8 @@ async function sendRegistration(
   if (!decoded.ok) return emit({ type: "registrationFailed", attempt, unseen: false });
   const reply = decoded.value;
   if (!reply.ok) return emit({ type: "registrationRefused", attempt, error: reply.error });
-  const { epoch, master, reportIntervalMs } = reply;
-  emit({ type: "registered", attempt, epoch, master, reportIntervalMs });
+  const { ok: _, ...registered } = reply;
+  emit({ type: "registered", attempt, ...registered });
 }
 
 async function publishBatch(

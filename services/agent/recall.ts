@@ -1,5 +1,6 @@
 import type { Session } from "#protocol/offer.js";
 import { isOlderSession } from "#protocol/offer.js";
+import type { DrainRecord } from "./drain.js";
 import type { JournalRecord } from "./records.js";
 import { apply, newTask, skipNumbers, type Task } from "./task.js";
 
@@ -11,6 +12,8 @@ export interface Memory {
   /** Of the host when the journal was last written; undefined in a new one. */
   readonly hostBoot: string | undefined;
   readonly sessions: ReadonlyMap<string, Session>;
+  /** An operator's last order, if there was one. */
+  readonly drain: DrainRecord | undefined;
 }
 
 /** Folds the records, oldest first. Records about tasks that are not known (their acceptance was never written) say nothing. */
@@ -20,6 +23,7 @@ export function recall(records: readonly JournalRecord[]): Memory {
   let generation = 0;
   let epoch = 0;
   let hostBoot: string | undefined;
+  let drain: DrainRecord | undefined;
 
   const sees = (framework: string, session: Session) => {
     const seen = sessions.get(framework);
@@ -52,13 +56,16 @@ export function recall(records: readonly JournalRecord[]): Memory {
       case "collected":
         for (const task of record.tasks) tasks.delete(task);
         break;
+      case "drain":
+        drain = record;
+        break;
       case "task":
         sees(record.framework, record.session);
         tasks.set(record.spec.id, whole(record));
         break;
     }
   }
-  return { tasks, generation, epoch, hostBoot, sessions };
+  return { tasks, generation, epoch, hostBoot, sessions, drain };
 }
 
 function recallUpdate(task: Task | undefined, update: Task["latest"]): void {

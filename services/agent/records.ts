@@ -13,6 +13,7 @@ import { TaskReason, TaskSpec, TaskUpdate } from "#protocol/task.js";
  * - updated: a task took a step, and its framework is going to hear of it;
  * - stored: the stream has a task's updates up to a number. Written when something else is: losing it costs a repetition;
  * - collected: nothing is left of these tasks;
+ * - drain: an operator's last order about the agent, heard at `at`;
  * - task: all of the above for one task, when the journal is compacted.
  */
 export const JournalRecord = Type.Union([
@@ -37,6 +38,13 @@ export const JournalRecord = Type.Union([
   }),
   Type.Object({ type: Type.Literal("collected"), tasks: Type.Array(TaskId) }),
   Type.Object({
+    type: Type.Literal("drain"),
+    number: Type.Integer({ minimum: 1 }),
+    draining: Type.Boolean(),
+    at: Type.Number({ description: "wall ms" }),
+    deadlineInMs: Type.Optional(Type.Number({ description: "from `at`" })),
+  }),
+  Type.Object({
     type: Type.Literal("task"),
     framework: FrameworkId,
     role: RoleName,
@@ -53,9 +61,12 @@ export type JournalRecord = Static<typeof JournalRecord>;
 
 /**
  * What has to survive the death of the host too. A generation that began twice would bring offers of its first time to life again (R2),
- * and let the stream take new updates for old ones (R5); an end that was told is final (R4). All else the framework learns to be lost.
+ * and let the stream take new updates for old ones (R5); an end that was told is final (R4), and an
+ * order to drain was answered. All else the framework learns to be lost.
  */
 export const outlivesHost = (record: JournalRecord): boolean =>
-  record.type === "cut" || (record.type === "updated" && isTerminal(record.update.state));
+  record.type === "cut" ||
+  record.type === "drain" ||
+  (record.type === "updated" && isTerminal(record.update.state));
 
 export const journalRecord = codec(JournalRecord);

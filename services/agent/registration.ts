@@ -16,7 +16,7 @@ export interface RegistrationOptions {
   readonly offers: Offers;
   /** Begins a generation: voids, forgets, records; `then` when it is safe. */
   readonly cut: (at: Instant, then: (at: Instant) => void) => void;
-  readonly message: (report: Report) => Register;
+  readonly message: (at: Instant, report: Report) => Register;
   readonly report: () => Omit<Report, "sequence">;
 }
 
@@ -144,13 +144,13 @@ export class Registration {
     this.#registerAt = never;
     this.#standing = { state: "asking" };
     const attempt = ++this.#attempt;
-    const send = () => {
+    const send = (then: Instant) => {
       if (attempt !== this.#attempt) return;
       this.#isUnseen = false;
       this.#options.offers.open();
-      this.#options.emit({ type: "register", attempt, message: this.#options.message(this.report()) });
+      this.#options.emit({ type: "register", attempt, message: this.#options.message(then, this.report()) });
     };
-    if (this.#isUnseen) send();
+    if (this.#isUnseen) send(at);
     else {
       this.#isUnseen = true;
       this.#options.cut(at, send);

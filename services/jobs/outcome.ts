@@ -4,7 +4,7 @@ import { endText, type FrameworkTask } from "#libs/framework/scheduler.js";
  * How an attempt ended:
  * - succeeded: by itself, with exit code 0;
  * - failed: in any other way that is its own: it uses up an attempt;
- * - mishap: it came to nothing through no fault of the job (refused, lost, its host was restarted): it uses up none.
+ * - mishap: it came to nothing through no fault of the job (refused, lost, its host was restarted, its agent was drained): it uses up none.
  *   `hadBegun`: its program may have done a part of its work.
  */
 export type Outcome =
@@ -18,6 +18,7 @@ const mishaps = new Set([
   "cut-off",
   "exit-unknown",
   "executor-unavailable",
+  "drained",
 ]);
 
 /** Of a task in a last phase. */

@@ -4,7 +4,7 @@ import type { ExecutorInfo, Offer, Session } from "#protocol/offer.js";
 import type { Attributes, Resources } from "#protocol/resources.js";
 import { add, none, subtract, sum } from "#libs/core/resources.js";
 import type { Supply } from "./allocator.js";
-import type { AgentRecord } from "./registry.js";
+import type { AgentRecord, DrainRecord } from "./registry.js";
 
 /**
  * registered: in this epoch. awaited: the registry knows it, it has not registered with us yet: its last known use counts.
@@ -66,6 +66,8 @@ export class Agent implements Supply {
   lostTo: readonly string[] = [];
   /** Reports of an earlier generation since the last registration: signs of a second process. */
   strays = 0;
+  /** The last order of an operator about it, if there ever was one. */
+  drain: DrainRecord | undefined;
   /** Its place among those that have something to give; -1: none. */
   openAt = -1;
   /** The last port that was offered: the next ones come after it, so that a port rests after its use. */
@@ -82,6 +84,7 @@ export class Agent implements Supply {
     this.goneAt = record.goneAt;
     this.heardAt = now;
     this.useSavedAt = now;
+    this.drain = record.drain;
     this.use = record.use;
     this.useSaved = JSON.stringify(record.use);
     this.used = sum(record.use.map(({ resources }) => resources));
@@ -142,6 +145,15 @@ export class Agent implements Supply {
     };
   }
 
+  get isDraining(): boolean {
+    return this.drain?.draining === true;
+  }
+
+  /** What it has free may be offered. */
+  get mayOffer(): boolean {
+    return this.standing === "registered" && !this.isDraining;
+  }
+
   /** Frameworks that have tasks there. */
   get users(): string[] {
     return this.use.filter(({ tasks }) => tasks > 0).map(({ framework }) => framework);
@@ -153,9 +165,10 @@ export class Agent implements Supply {
 
   record(): AgentRecord {
     const standing = this.standing === "unreachable" || this.standing === "gone" ? this.standing : "known";
-    const { info, generation, bootId, registeredAt, lostAt, goneAt, use } = this;
+    const { info, generation, bootId, registeredAt, lostAt, goneAt, use, drain } = this;
     const away = { ...(lostAt !== undefined && { lostAt }), ...(goneAt !== undefined && { goneAt }) };
-    return { info, generation, bootId, registeredAt, ...away, use: [...use], standing };
+    const ordered = drain && { drain };
+    return { info, generation, bootId, registeredAt, ...away, use: [...use], standing, ...ordered };
   }
 }
 
@@ -175,6 +188,7 @@ export class Agents {
   readonly #listening = new Map<string, Agent>();
   /** Those that are unreachable or gone, longest first. */
   readonly #away = new Map<string, Agent>();
+  readonly #draining = new Set<Agent>();
   /** By id; undefined when somebody came or went since. */
   #sorted: readonly Agent[] | undefined;
   #awaited = 0;
@@ -202,7 +216,20 @@ export class Agents {
     return this.#byId.size - this.#gone;
   }
 
+  /** Those that an operator wants empty, and those that are. */
+  get draining(): Iterable<Agent> {
+    return this.#draining;
+  }
+
+  /** The last order about it is this one from now on. */
+  drain(agent: Agent, order: DrainRecord | undefined): void {
+    agent.drain = order;
+    if (agent.isDraining) this.#draining.add(agent);
+    else this.#draining.delete(agent);
+  }
+
   put(agent: Agent): void {
+    this.drain(agent, agent.drain);
     this.#count(this.#byId.get(agent.id)?.standing, -1);
     this.#byId.set(agent.id, agent);
     this.#sorted = undefined;
@@ -222,6 +249,7 @@ export class Agents {
     this.#byId.delete(agent.id);
     this.#sorted = undefined;
     this.#listening.delete(agent.id);
+    this.#draining.delete(agent);
     this.#away.delete(agent.id);
   }
 

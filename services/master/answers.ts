@@ -4,6 +4,7 @@ import type { CallOf, MasterCall } from "./calls.js";
 import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
 import type { Departures } from "./departures.js";
+import type { Drains } from "./drains.js";
 import type { Ask, Out } from "./events.js";
 import { explain } from "./explain.js";
 import type { News } from "./news.js";
@@ -11,16 +12,24 @@ import { agentKey, roleKey } from "./registry.js";
 import { needFaults } from "./subscriptions.js";
 import { agentPage, agentView, frameworkPage, offerPage, rolePage, roleViewOf } from "./views.js";
 
+export interface AnswersParts {
+  readonly departures: Departures;
+  readonly drains: Drains;
+  readonly news: News;
+}
+
 /** Answers the master's API. What changes the registry is answered when it is stored. */
 export class Answers {
   readonly #cluster: Cluster;
   readonly #departures: Departures;
+  readonly #drains: Drains;
   readonly #news: News;
   readonly #out: Out;
 
-  constructor(cluster: Cluster, departures: Departures, news: News, out: Out) {
+  constructor(cluster: Cluster, { departures, drains, news }: AnswersParts, out: Out) {
     this.#cluster = cluster;
     this.#departures = departures;
+    this.#drains = drains;
     this.#news = news;
     this.#out = out;
   }
@@ -56,14 +65,28 @@ export class Answers {
         return this.#setRole(ask, call);
       case "removeAgent":
         return this.#removeAgent(at, ask, call);
+      case "drainAgent":
+      case "activateAgent":
+        return this.#drain(at, ask, call);
       case "removeFramework":
         return this.#removeFramework(at, ask, call);
     }
   }
 
-  stored(ask: Ask, call: MasterCall): void {
-    if (call.name !== "setRole") return this.#give(ask, {});
-    this.#give(ask, roleViewOf(this.#cluster, call.request.name));
+  stored(at: Instant, ask: Ask, call: MasterCall): void {
+    switch (call.name) {
+      case "setRole":
+        return this.#give(ask, roleViewOf(this.#cluster, call.request.name));
+      case "drainAgent":
+      case "activateAgent": {
+        const agent = this.#cluster.agents.get(call.request.agent);
+        if (agent === undefined) return this.#refuse(ask, agentNotKnown(call.request.agent));
+        this.#drains.stored(at, agent);
+        return this.#give(ask, agentView(at, agent));
+      }
+      default:
+        return this.#give(ask, {});
+    }
   }
 
   #setRole(ask: Ask, call: CallOf<"setRole">): void {
@@ -106,6 +129,18 @@ export class Answers {
       value: agent.record(),
       done: { type: "callStored", ask, call },
     });
+  }
+
+  #drain(at: Instant, ask: Ask, call: CallOf<"drainAgent"> | CallOf<"activateAgent">): void {
+    const agent = this.#cluster.agents.get(call.request.agent);
+    if (agent === undefined) return this.#refuse(ask, agentNotKnown(call.request.agent));
+    if (agent.standing === "gone")
+      return this.#refuse(ask, refusal("conflict", `agent ${agent.id} was removed by an operator`));
+    if (call.name === "drainAgent") this.#drains.drain(at, agent, call.request.deadlineMs);
+    else if (agent.isDraining) this.#drains.activate(at, agent);
+    else return this.#give(ask, agentView(at, agent));
+    const done = { type: "callStored", ask, call } as const;
+    this.#out({ type: "store", key: agentKey(agent.id), value: agent.record(), done });
   }
 
   #removeFramework(at: Instant, ask: Ask, call: CallOf<"removeFramework">): void {

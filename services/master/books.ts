@@ -100,7 +100,7 @@ export class Books {
 
   /** @param grew whether there is something that was not there before */
   #weigh(agent: Agent, grew: boolean): void {
-    const isOpen = agent.standing === "registered" && worthOffering(agent.resources);
+    const isOpen = agent.mayOffer && worthOffering(agent.resources);
     const wasOpen = agent.openAt >= 0;
     if (isOpen && !wasOpen) agent.openAt = this.#open.push(agent) - 1;
     else if (!isOpen && wasOpen) this.#close(agent);

@@ -3,6 +3,7 @@ import type { Instant } from "#libs/core/time.js";
 import { Agent, Agents, awaySince } from "./agents.js";
 import { Books } from "./books.js";
 import { Connectivity } from "./connectivity.js";
+import { drainingOf } from "./drain.js";
 import { Filters } from "./filters.js";
 import { Framework, Frameworks } from "./frameworks.js";
 import type { LastReports } from "./last-reports.js";
@@ -60,10 +61,16 @@ export class Cluster {
   /** Undefined: it is not known, and may have been when the registry was lost. */
   standing(at: Instant, agent: string): AgentStanding | undefined {
     const known = this.agents.get(agent);
-    if (known !== undefined) return { agent, state: known.standing };
+    if (known !== undefined) return standingOf(known);
     const isOld = this.registryMadeAt + this.settings.forgetAfterMs <= at.wall;
     return isOld ? { agent, state: "gone" } : undefined;
   }
+}
+
+/** As frameworks are told of it. */
+export function standingOf({ id: agent, standing: state, drain }: Agent): AgentStanding {
+  const draining = drainingOf(drain);
+  return { agent, state, ...(draining && { draining }) };
 }
 
 /** Longest away first. */

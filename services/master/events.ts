@@ -1,4 +1,4 @@
-import type { Register, Rescind, RemoveFramework, Report } from "#protocol/agent.js";
+import type { Drain, Register, Rescind, RemoveFramework, Report } from "#protocol/agent.js";
 import type { ClusterEvent } from "#protocol/event.js";
 import type { AskAgents, Decline, FrameworkEvent, Renew, Revive, Subscribe } from "#protocol/framework.js";
 import type { Offer, Session } from "#protocol/offer.js";
@@ -37,6 +37,15 @@ export type AgentEvent =
       readonly type: "rescindFailed";
       readonly agent: string;
       readonly rescind: Rescind;
+      readonly why: string;
+      readonly epoch?: number;
+    }
+  /** It has recorded the order. */
+  | { readonly type: "drainAnswered"; readonly agent: string; readonly drain: Drain }
+  | {
+      readonly type: "drainFailed";
+      readonly agent: string;
+      readonly drain: Drain;
       readonly why: string;
       readonly epoch?: number;
     };
@@ -117,6 +126,7 @@ export type MasterEffect =
       readonly event: FrameworkEvent;
     }
   | { readonly type: "rescind"; readonly agent: string; readonly rescind: Rescind }
+  | { readonly type: "orderDrain"; readonly agent: string; readonly drain: Drain }
   | { readonly type: "removeFromAgent"; readonly agent: string; readonly removal: RemoveFramework }
   /** Makes the framework's consumer of status updates, after storing its record when there is something new in it. */
   | {

@@ -6,9 +6,10 @@ import { misfit, type Misfit } from "#libs/core/fits.js";
 import { add, amountText, portCount, resourcesText } from "#libs/core/resources.js";
 import { tally } from "#libs/core/tally.js";
 import type { Instant } from "#libs/core/time.js";
-import { countText } from "#libs/core/words.js";
+import { countText, secondsText } from "#libs/core/words.js";
 import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
+import { orderOf } from "./drain.js";
 import { filled } from "./pages.js";
 import { headroom } from "./roles.js";
 
@@ -103,12 +104,22 @@ function misfitOf(
   }
   if (agent.standing === "awaited")
     return { kind: "awaited", text: "it has not registered with the present leader yet" };
+  if (agent.isDraining) return { kind: "draining", text: drainText(at, agent) };
   return (
     misfitInTotal(need, agent) ??
     countedOut(rules, agent) ??
     misfitNow(need, agent) ??
     declined(at, cluster, framework, agent)
   );
+}
+
+function drainText({ wall }: Instant, { id, drain }: Agent): string {
+  const { deadlineInMs } = orderOf(drain!, wall);
+  const ended =
+    deadlineInMs === undefined || drain!.drainedAt !== undefined
+      ? ""
+      : `; what still runs there in ${secondsText(deadlineInMs)} is ended`;
+  return `draining: ${id} takes no new tasks${ended}`;
 }
 
 /** Held by the framework's own instances: it is no use to wait for something free there, and they decline what is offered. */
@@ -205,7 +216,7 @@ function tooLarge({ resources, portCount: ports = 0 }: Need, agents: readonly Ag
 const totalOf = ({ info }: Agent, name: string): number => info.totals.scalars[name] ?? 0;
 
 function summaryOf(
-  { about, need, wanted, running }: Demand,
+  { about, need, wanted, running, leaving = 0 }: Demand,
   agents: number,
   fitting: number,
   reasons: readonly { readonly reason: string; readonly count: number }[],
@@ -215,8 +226,9 @@ function summaryOf(
   const asked = resourcesText(need.resources);
   const ports =
     need.portCount === undefined || need.portCount === 0 ? "" : ` and ${countText(need.portCount, "port")}`;
-  const start = `${about}: ${running} of ${wanted} run; one takes ${asked}${ports}`;
-  if (running >= wanted) return `${start}; nothing is missing`;
+  const moving = leaving > 0 ? ` (${leaving} on draining agents)` : "";
+  const start = `${about}: ${running} of ${wanted} run${moving}; one takes ${asked}${ports}`;
+  if (running - leaving >= wanted) return `${start}; nothing is missing`;
   const held = waiting.length > 0 ? `; waiting: ${waiting.join("; ")}` : "";
   const fits = `; fits on ${fitting} of ${agents} agents`;
   if (reasons.length === 0) return `${start}${fits}${held}`;

@@ -6,6 +6,7 @@ import { Allocation } from "./allocation.js";
 import { Answers } from "./answers.js";
 import { Cluster, type TermOptions } from "./cluster.js";
 import { Departures } from "./departures.js";
+import { Drains } from "./drains.js";
 import type { MasterEffect, MasterEvent, Out } from "./events.js";
 import { Forgetting } from "./forgetting.js";
 import { News } from "./news.js";
@@ -23,7 +24,8 @@ import { Subscriptions } from "./subscriptions.js";
  * 3. One registration, one generation; a cut voids what was before it: `registration.ts`.
  * 4. One session a framework; the older is fenced: `subscriptions.ts`.
  * 5. Nobody is declared lost by someone who may be cut off (R7): `silence.ts`, `connectivity.ts`.
- * 6. Whatever may allow an offer leads to a pass within the pass interval; a pass looks at what is fresh: `allocation.ts`.
+ * 6. An agent that drains is offered to nobody, and its order told until it is recorded: `drains.ts`.
+ * 7. Whatever may allow an offer leads to a pass within the pass interval; a pass looks at what is fresh: `allocation.ts`.
  */
 export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
   readonly #cluster: Cluster;
@@ -34,6 +36,7 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
   readonly #departures: Departures;
   readonly #forgetting: Forgetting;
   readonly #isNewRegistry: boolean;
+  readonly #drains: Drains;
   readonly #answers: Answers;
   readonly #allocation: Allocation;
   readonly #news: News;
@@ -54,6 +57,9 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#forgetting = new Forgetting(cluster, this.#offers, this.#news, out);
     this.#isNewRegistry = options.registry.madeAt === undefined;
     this.#answers = new Answers(cluster, this.#departures, this.#news, out);
+    this.#drains = new Drains(cluster, this.#offers, this.#news, out);
+    const { departures, drains } = { departures: this.#departures, drains: this.#drains };
+    this.#answers = new Answers(cluster, { departures, drains, news: this.#news }, out);
     this.#allocation = new Allocation(cluster, this.#offers);
     this.#nextBeat = at.mono + options.settings.beatMs;
     this.#nextAnnouncement = at.mono;
@@ -103,6 +109,10 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
         return this.#registration.rescinded(at, event.agent, event.rescind, event.report);
       case "rescindFailed":
         return this.#offers.failed(at, event);
+      case "drainAnswered":
+        return this.#drains.answered(event);
+      case "drainFailed":
+        return this.#drains.failed(event);
       case "frameworkSubscribing":
         return this.#subscriptions.subscribing(event.ask, event.framework, event.subscribe);
       case "frameworkPrepared":
@@ -118,7 +128,7 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
       case "callAsked":
         return this.#answers.asked(at, event.ask, event.call);
       case "callStored":
-        return this.#answers.stored(event.ask, event.call);
+        return this.#answers.stored(at, event.ask, event.call);
       default:
         return unreachable(event);
     }
@@ -142,5 +152,6 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#departures.beat(at);
     this.#forgetting.beat(at);
     this.#registration.beat();
+    this.#drains.beat(at);
   }
 }

@@ -1,8 +1,9 @@
 import type { ClusterEvent } from "#protocol/event.js";
 import type { Instant } from "#libs/core/time.js";
 import { resourcesText } from "#libs/core/resources.js";
+import { countText, secondsText } from "#libs/core/words.js";
 import type { Agent, Standing } from "./agents.js";
-import type { Cluster } from "./cluster.js";
+import { type Cluster, standingOf } from "./cluster.js";
 import type { Out } from "./events.js";
 import type { Framework } from "./frameworks.js";
 
@@ -34,6 +35,8 @@ export class News {
       generation: agent.generation,
     });
     if (isBack) this.#tell(agent, [...agent.lostTo, ...agent.users]);
+    // Whoever has launched there with offers of the former leader was not among those who were told.
+    else if (agent.isDraining) this.#tell(agent, agent.users);
   }
 
   /** `offeredTo`: who may have launched there since the last report, which does not show it. */
@@ -56,6 +59,30 @@ export class News {
     const what = `was away for ${Number(days.toFixed(1))} days: it is forgotten, and new when it comes back`;
     this.#publish(at, "agent", "forgotten", agent.id, what);
     this.#tell(agent, [...agent.lostTo, ...agent.users]);
+  }
+
+  /** Also who holds offers of it: with them he may have launched there since the last report. */
+  agentDraining(at: Instant, agent: Agent): void {
+    const tasks = agent.use.reduce((sum, use) => sum + use.tasks, 0);
+    const { deadlineMs } = agent.drain!;
+    const deadline = deadlineMs === undefined ? "" : `; what runs after ${secondsText(deadlineMs)} is ended`;
+    const what = `is being drained: ${countText(tasks, "task")} to be moved${deadline}`;
+    this.#publish(at, "agent", "draining", agent.id, what, deadlineMs === undefined ? {} : { deadlineMs });
+    const offeredTo = Array.from(agent.offers.values(), ({ framework }) => framework);
+    this.#tell(agent, [...agent.users, ...agent.lostTo, ...offeredTo]);
+  }
+
+  agentDrained(at: Instant, agent: Agent): void {
+    this.#publish(at, "agent", "drained", agent.id, "is drained: nothing runs there any more");
+  }
+
+  /** All sessions: also those that have left it remember that it drained. */
+  agentActivated(at: Instant, agent: Agent): void {
+    this.#publish(at, "agent", "activated", agent.id, "takes tasks again");
+    this.#tell(
+      agent,
+      this.#cluster.frameworks.sorted().map(({ id }) => id),
+    );
   }
 
   agentDoubled(at: Instant, agent: Agent): void {
@@ -83,7 +110,7 @@ export class News {
   /** Each is counted, also where nobody listens now: with the next renewal the session learns that it has missed some. */
   #tell(agent: Agent, concerned: readonly string[]): void {
     const { epoch, frameworks } = this.#cluster;
-    const standing = { agent: agent.id, state: agent.standing };
+    const standing = standingOf(agent);
     for (const id of new Set(concerned)) {
       const framework = frameworks.get(id);
       if (framework?.session === undefined) continue;

@@ -1,4 +1,11 @@
-import { LeaderAnnouncement, RemoveFramework, Rescind, RescindReply } from "#protocol/agent.js";
+import {
+  Drain,
+  DrainReply,
+  LeaderAnnouncement,
+  RemoveFramework,
+  Rescind,
+  RescindReply,
+} from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
 import { refusal } from "#protocol/errors.js";
 import { ClusterEvent } from "#protocol/event.js";
@@ -16,6 +23,8 @@ import type { Ask, MasterEffect, MasterEvent } from "./events.js";
 const announcement = codec(LeaderAnnouncement);
 const rescindMessage = codec(Rescind);
 const rescindReply = codec(RescindReply);
+const drainMessage = codec(Drain);
+const drainReply = codec(DrainReply);
 const removal = codec(RemoveFramework);
 const frameworkEvent = codec(FrameworkEvent);
 const clusterEvent = codec(ClusterEvent);
@@ -57,6 +66,8 @@ export function perform(world: PerformWorld, effect: MasterEffect, emit: (event:
       return void tellFramework(world, effect);
     case "rescind":
       return void rescind(world, effect, emit);
+    case "orderDrain":
+      return void orderDrain(world, effect, emit);
     case "removeFromAgent":
       return void bus.request(
         subjects.removeFramework(effect.agent),
@@ -149,6 +160,21 @@ async function rescind(
   if (!reply.ok) return failed(`its answer does not decode: ${JSON.stringify(reply.error.faults[0])}`);
   if (!reply.value.ok) return failed(reply.value.error.message, reply.value.error.epoch);
   emit({ type: "rescindAnswered", agent, rescind: asked, report: reply.value.report });
+}
+
+async function orderDrain(
+  { bus, subjects }: PerformWorld,
+  { agent, drain }: EffectOf<"orderDrain">,
+  emit: Emit,
+): Promise<void> {
+  const failed = (why: string, epoch?: number) =>
+    emit({ type: "drainFailed", agent, drain, why, ...(epoch !== undefined && { epoch }) });
+  const answer = await bus.request(subjects.drain(agent), drainMessage.encode(drain), answerMs);
+  if (!answer.ok) return failed(answer.error);
+  const reply = drainReply.decode(answer.value);
+  if (!reply.ok) return failed(`its answer does not decode: ${JSON.stringify(reply.error.faults[0])}`);
+  if (!reply.value.ok) return failed(reply.value.error.message, reply.value.error.epoch);
+  emit({ type: "drainAnswered", agent, drain });
 }
 
 async function store(

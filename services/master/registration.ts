@@ -3,6 +3,7 @@ import { refusal, type Refusal } from "#protocol/errors.js";
 import type { Instant } from "#libs/core/time.js";
 import { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
+import { newerOf, orderOf } from "./drain.js";
 import type { Ask, Out } from "./events.js";
 import type { News } from "./news.js";
 import type { Offers } from "./offers.js";
@@ -38,16 +39,18 @@ export class Registration {
     const refused = this.#refusal(at, id, register);
     if (refused !== undefined) return this.#answer(ask, { ok: false, error: refused });
     const known = this.#cluster.agents.get(id);
+    const drain = newerOf(known?.drain, register.drain, at.wall);
     const isStored =
       known !== undefined &&
       known.standing !== "unreachable" &&
+      known.drain === drain &&
       JSON.stringify(known.info) === JSON.stringify(register.info);
     if (isStored) return this.#admit(at, ask, known, register);
     if (known === undefined) this.#coming.add(id);
     this.#out({
       type: "store",
       key: agentKey(id),
-      value: { ...recordOf(at, register), ...lossOf(this.#cluster.agents.get(id)) },
+      value: { ...recordOf(at, register), ...lossOf(known), ...(drain && { drain }) },
       done: { type: "agentStored", ask, agent: id, register },
     });
   }
@@ -136,11 +139,13 @@ export class Registration {
     const { epoch, master, settings, agents } = this.#cluster;
     const { bootId, report } = register;
     agents.heard(agent, at.mono);
+    agents.drain(agent, newerOf(agent.drain, register.drain, at.wall));
     if (agent.isOurs && agent.bootId === bootId && agent.generation === report.generation)
       this.reported(at, agent.id, report);
     else this.#cut(at, agent, register);
     const { reportIntervalMs } = settings;
-    this.#answer(ask, { ok: true, epoch, master, reportIntervalMs });
+    const drain = agent.drain && { drain: orderOf(agent.drain, at.wall) };
+    this.#answer(ask, { ok: true, epoch, master, reportIntervalMs, ...drain });
   }
 
   #cut(at: Instant, agent: Agent, { info, bootId, report }: Register): void {

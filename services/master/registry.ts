@@ -6,6 +6,16 @@ import { Resources } from "#protocol/resources.js";
 
 /** What outlives a leader: one key an entity in the bucket `master`. Offers and shares are not among it: agents register again. */
 
+/** The last order of an operator about an agent; kept when it drains no more, for its number. */
+export const DrainRecord = Type.Object({
+  number: Type.Integer({ minimum: 1 }),
+  draining: Type.Boolean(),
+  since: Type.Number({ description: "wall ms" }),
+  deadlineMs: Type.Optional(Type.Number({ description: "from `since`" })),
+  drainedAt: Type.Optional(Type.Number({ description: "wall ms: nothing ran there any more" })),
+});
+export type DrainRecord = Static<typeof DrainRecord>;
+
 export const AgentRecord = Type.Object({
   info: AgentInfo,
   generation: Type.Integer(),
@@ -17,6 +27,7 @@ export const AgentRecord = Type.Object({
   use: Type.Array(Use),
   goneAt: Type.Optional(Type.Number({ description: "wall ms of when it was removed" })),
   standing: Type.Enum(["known", "unreachable", "gone"]),
+  drain: Type.Optional(DrainRecord),
 });
 export type AgentRecord = Static<typeof AgentRecord>;
 

@@ -5,7 +5,7 @@ import { isOlderSession, namedOffer, type Session } from "#protocol/offer.js";
 import { regexpFault } from "#libs/core/constraint.js";
 import type { Instant } from "#libs/core/time.js";
 import type { Agent, OpenOffer } from "./agents.js";
-import type { Cluster } from "./cluster.js";
+import { type Cluster, standingOf } from "./cluster.js";
 import type { Ask, FrameworkMessage, Out } from "./events.js";
 import { Framework } from "./frameworks.js";
 import type { News } from "./news.js";
@@ -268,8 +268,6 @@ export class Subscriptions {
     this.#out({ type: "answer", ask, body: { ok: false, error } });
   }
 }
-
-const standingOf = ({ id: agent, standing: state }: Agent): AgentStanding => ({ agent, state });
 
 type Prepared = Extract<FrameworkMessage, { type: "frameworkPrepared" }>;
 type Undelivered = Extract<FrameworkMessage, { type: "offersUndelivered" }>;

@@ -5,6 +5,7 @@ import { add, dominantShare, none } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
 import type { Agent, OpenOffer } from "./agents.js";
 import type { Cluster } from "./cluster.js";
+import { drainView } from "./drain.js";
 import type { Framework } from "./frameworks.js";
 import { filled, type Page, page, type PageQuery } from "./pages.js";
 
@@ -17,7 +18,19 @@ export function agentView(at: Instant, agent: Agent): AgentView {
   const { info, standing: state, generation, registeredAt, used, offered, use } = agent;
   const tasks = use.reduce((sum, each) => sum + each.tasks, 0);
   const heardMsAgo = agent.heard ? Math.max(0, Math.round(at.mono - agent.heardAt)) : -1;
-  return { info, state, generation, registeredAt, heardMsAgo, used, offered, use: [...use], tasks };
+  const drain = drainView(agent.drain);
+  return {
+    info,
+    state,
+    generation,
+    registeredAt,
+    heardMsAgo,
+    used,
+    offered,
+    use: [...use],
+    tasks,
+    ...(drain && { drain }),
+  };
 }
 
 export function frameworkPage(cluster: Cluster, { after, most }: PageQuery): Page<FrameworkView> {

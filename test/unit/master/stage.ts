@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Report, Use } from "#protocol/agent.js";
+import type { DrainOrder, Report, Use } from "#protocol/agent.js";
 import type { Need, Subscribe, SubscribeReply } from "#protocol/framework.js";
 import type { Offer, Session } from "#protocol/offer.js";
 import type { Attributes, Resources } from "#protocol/resources.js";
@@ -30,6 +30,7 @@ export interface AgentOptions {
   readonly executors?: readonly ("process" | "container" | "jvm")[];
   readonly epoch?: number;
   readonly sequence?: number;
+  readonly drain?: DrainOrder;
 }
 
 /** A master on its own: events in, effects out, a clock that only `wait` moves. What the world would do at once, it does: storing, preparing. */
@@ -111,6 +112,7 @@ export class Stage {
       register: {
         bootId,
         report,
+        ...(options.drain && { drain: options.drain }),
         info: {
           id,
           host: `host-${id}`,

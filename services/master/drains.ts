@@ -1,0 +1,97 @@
+import type { Instant } from "#libs/core/time.js";
+import type { Agent } from "./agents.js";
+import type { Cluster } from "./cluster.js";
+import { orderOf } from "./drain.js";
+import type { MasterEvent, Out } from "./events.js";
+import type { News } from "./news.js";
+import type { Offers } from "./offers.js";
+import { agentKey, type DrainRecord } from "./registry.js";
+
+/**
+ * Agents that an operator wants empty: no offers of them are made, those that are out are rescinded, the frameworks that have
+ * something there are told, and so is the agent, which ends by itself what still runs at the deadline: it holds though the
+ * frameworks are dead, and so are we.
+ *
+ * 1. An order is in the registry before anybody is told of it.
+ * 2. It is repeated until the agent has recorded it. One that registers hears it with the answer.
+ * 3. Orders about one agent are numbered, so that what comes late changes nothing.
+ * 4. Drained is one that has recorded the order, has settled all offers, and reports no task: nothing can come there any more.
+ */
+export class Drains {
+  readonly #cluster: Cluster;
+  readonly #offers: Offers;
+  readonly #news: News;
+  readonly #out: Out;
+  /** Those that are not known to have recorded their last order, and when they were told last. */
+  readonly #untold = new Map<Agent, number>();
+
+  constructor(cluster: Cluster, offers: Offers, news: News, out: Out) {
+    this.#cluster = cluster;
+    this.#offers = offers;
+    this.#news = news;
+    this.#out = out;
+  }
+
+  /** Counts at once here; `stored` tells it. */
+  drain(at: Instant, agent: Agent, deadlineMs: number | undefined): void {
+    const number = (agent.drain?.number ?? 0) + 1;
+    const deadline = deadlineMs === undefined ? {} : { deadlineMs };
+    this.#order(agent, { number, draining: true, since: at.wall, ...deadline });
+    for (const offer of agent.offers.values()) this.#offers.rescind(offer, true);
+  }
+
+  /** The same for one that shall take tasks again. */
+  activate(at: Instant, agent: Agent): void {
+    if (!agent.isDraining) return;
+    this.#order(agent, { number: agent.drain!.number + 1, draining: false, since: at.wall });
+  }
+
+  stored(at: Instant, agent: Agent): void {
+    this.#untold.set(agent, Number.NEGATIVE_INFINITY);
+    this.#tell(at, agent);
+    if (agent.isDraining) this.#news.agentDraining(at, agent);
+    else this.#news.agentActivated(at, agent);
+  }
+
+  answered({ agent: id, drain }: Extract<MasterEvent, { type: "drainAnswered" }>): void {
+    const agent = this.#cluster.agents.get(id);
+    if (agent !== undefined && agent.drain?.number === drain.order.number) this.#untold.delete(agent);
+  }
+
+  failed({ agent, why, epoch }: Extract<MasterEvent, { type: "drainFailed" }>): void {
+    if (epoch !== undefined && epoch > this.#cluster.epoch) this.#out({ type: "hearEpoch", epoch });
+    const fields = { agent, why };
+    this.#out({ type: "log", level: "debug", message: "an agent did not answer to its drain", fields });
+  }
+
+  beat(at: Instant): void {
+    for (const agent of this.#untold.keys()) this.#tell(at, agent);
+    for (const agent of this.#cluster.agents.draining) if (this.#isEmptied(agent)) this.#emptied(at, agent);
+  }
+
+  #order(agent: Agent, order: DrainRecord): void {
+    this.#cluster.agents.drain(agent, order);
+    if (agent.standing === "registered") this.#cluster.books.refresh(agent);
+  }
+
+  #tell(at: Instant, agent: Agent): void {
+    if (this.#cluster.agents.get(agent.id) !== agent || agent.standing === "gone")
+      return void this.#untold.delete(agent);
+    const isAgain = at.mono - this.#untold.get(agent)! < this.#cluster.settings.retryMs;
+    if (agent.standing !== "registered" || isAgain) return;
+    this.#untold.set(agent, at.mono);
+    const drain = { epoch: this.#cluster.epoch, order: orderOf(agent.drain!, at.wall) };
+    this.#out({ type: "orderDrain", agent: agent.id, drain });
+  }
+
+  #isEmptied(agent: Agent): boolean {
+    if (agent.drain?.drainedAt !== undefined || agent.standing !== "registered") return false;
+    return !this.#untold.has(agent) && agent.offers.size === 0 && agent.users.length === 0;
+  }
+
+  #emptied(at: Instant, agent: Agent): void {
+    this.#cluster.agents.drain(agent, { ...agent.drain!, drainedAt: at.wall });
+    this.#out({ type: "store", key: agentKey(agent.id), value: agent.record() });
+    this.#news.agentDrained(at, agent);
+  }
+}
