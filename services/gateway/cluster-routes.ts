@@ -17,6 +17,19 @@ const Silent = Type.Array(Type.String(), {
   description: "agents that did not answer in time: their tasks are missing here",
 });
 
+const DrainBody = Type.Object(
+  {
+    deadlineSeconds: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 31_536_000,
+        description: "what still runs after so long is ended; it is let go on unless given",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
 /** `/cluster/…`: what the leader and the agents know, in Emporion's own words. */
 export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void {
   const list = (
@@ -72,6 +85,39 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
       },
     },
     async ({ params, query }) => api.call(masterApi.removeAgent, { ...params, ...query }),
+  );
+
+  app.post<{ Params: { agent: string }; Body: { deadlineSeconds?: number } | null }>(
+    "/cluster/agents/:agent/drain",
+    {
+      schema: {
+        tags,
+        summary: "Drain an agent: no more offers, its tasks move elsewhere",
+        description:
+          "Again: from now, with this deadline. `state` of `drain` is `drained` when nothing runs there any more.",
+        params: Type.Object({ agent: AgentId }),
+        body: Type.Optional(DrainBody),
+        response: { 200: AgentView },
+      },
+    },
+    async ({ params, body }) => {
+      const deadlineMs =
+        body?.deadlineSeconds === undefined ? {} : { deadlineMs: Math.round(body.deadlineSeconds * 1000) };
+      return api.call(masterApi.drainAgent, { ...params, ...deadlineMs });
+    },
+  );
+
+  app.post<{ Params: { agent: string } }>(
+    "/cluster/agents/:agent/activate",
+    {
+      schema: {
+        tags,
+        summary: "End the drain of an agent: it takes tasks again",
+        params: Type.Object({ agent: AgentId }),
+        response: { 200: AgentView },
+      },
+    },
+    async ({ params }) => api.call(masterApi.activateAgent, params),
   );
 
   app.delete<{ Params: { framework: string } }>(

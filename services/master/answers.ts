@@ -74,19 +74,12 @@ export class Answers {
   }
 
   stored(at: Instant, ask: Ask, call: MasterCall): void {
-    switch (call.name) {
-      case "setRole":
-        return this.#give(ask, roleViewOf(this.#cluster, call.request.name));
-      case "drainAgent":
-      case "activateAgent": {
-        const agent = this.#cluster.agents.get(call.request.agent);
-        if (agent === undefined) return this.#refuse(ask, agentNotKnown(call.request.agent));
-        this.#drains.stored(at, agent);
-        return this.#give(ask, agentView(at, agent));
-      }
-      default:
-        return this.#give(ask, {});
-    }
+    if (call.name === "setRole") return this.#give(ask, roleViewOf(this.#cluster, call.request.name));
+    if (call.name !== "drainAgent" && call.name !== "activateAgent") return this.#give(ask, {});
+    const agent = this.#cluster.agents.get(call.request.agent);
+    if (agent === undefined) return this.#refuse(ask, agentNotKnown(call.request.agent));
+    this.#drains.stored(at, agent);
+    this.#give(ask, agentView(at, agent));
   }
 
   #setRole(ask: Ask, call: CallOf<"setRole">): void {

@@ -56,10 +56,9 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#departures = new Departures(cluster, this.#offers, this.#news, out);
     this.#forgetting = new Forgetting(cluster, this.#offers, this.#news, out);
     this.#isNewRegistry = options.registry.madeAt === undefined;
-    this.#answers = new Answers(cluster, this.#departures, this.#news, out);
     this.#drains = new Drains(cluster, this.#offers, this.#news, out);
-    const { departures, drains } = { departures: this.#departures, drains: this.#drains };
-    this.#answers = new Answers(cluster, { departures, drains, news: this.#news }, out);
+    const parts = { departures: this.#departures, drains: this.#drains, news: this.#news };
+    this.#answers = new Answers(cluster, parts, out);
     this.#allocation = new Allocation(cluster, this.#offers);
     this.#nextBeat = at.mono + options.settings.beatMs;
     this.#nextAnnouncement = at.mono;
