@@ -27,7 +27,7 @@ const DrainBody = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, default: {} },
 );
 
 /** `/cluster/…`: what the leader and the agents know, in Emporion's own words. */
@@ -87,7 +87,7 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
     async ({ params, query }) => api.call(masterApi.removeAgent, { ...params, ...query }),
   );
 
-  app.post<{ Params: { agent: string }; Body: { deadlineSeconds?: number } | null }>(
+  app.post<{ Params: { agent: string }; Body: { deadlineSeconds?: number } }>(
     "/cluster/agents/:agent/drain",
     {
       schema: {
@@ -96,14 +96,14 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
         description:
           "Again: from now, with this deadline. `state` of `drain` is `drained` when nothing runs there any more.",
         params: Type.Object({ agent: AgentId }),
-        body: Type.Optional(DrainBody),
+        body: DrainBody,
         response: { 200: AgentView },
       },
     },
-    async ({ params, body }) => {
-      const deadlineMs =
-        body?.deadlineSeconds === undefined ? {} : { deadlineMs: Math.round(body.deadlineSeconds * 1000) };
-      return api.call(masterApi.drainAgent, { ...params, ...deadlineMs });
+    async ({ params, body: { deadlineSeconds } }) => {
+      const deadline =
+        deadlineSeconds === undefined ? {} : { deadlineMs: Math.round(deadlineSeconds * 1000) };
+      return api.call(masterApi.drainAgent, { ...params, ...deadline });
     },
   );
 
