@@ -7,6 +7,7 @@ import type { Departures } from "./departures.js";
 import type { Drains } from "./drains.js";
 import type { Ask, Out } from "./events.js";
 import { explain } from "./explain.js";
+import { Framework } from "./frameworks.js";
 import type { News } from "./news.js";
 import { agentKey, roleKey } from "./registry.js";
 import { needFaults } from "./subscriptions.js";
@@ -137,11 +138,24 @@ export class Answers {
   }
 
   #removeFramework(at: Instant, ask: Ask, call: CallOf<"removeFramework">): void {
-    const framework = this.#cluster.frameworks.get(call.request.framework);
+    const { frameworks } = this.#cluster;
+    const framework = frameworks.get(call.request.framework) ?? this.#left(call.request.framework);
     if (framework === undefined)
       return this.#refuse(ask, refusal("not-found", `framework ${call.request.framework} is not known`));
     this.#departures.remove(at, framework, "removed by an operator");
     this.#give(ask, {});
+  }
+
+  /** One that nobody knows any more, of which an agent that came back late still runs something. */
+  #left(id: string): Framework | undefined {
+    for (const { use } of this.#cluster.agents.all()) {
+      const found = use.find(({ framework, tasks }) => framework === id && tasks > 0);
+      if (found === undefined) continue;
+      const framework = new Framework({ id, role: found.role, name: id, removed: false });
+      this.#cluster.frameworks.put(framework);
+      return framework;
+    }
+    return undefined;
   }
 
   #give(ask: Ask, value: unknown): void {

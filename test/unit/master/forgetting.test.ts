@@ -82,6 +82,26 @@ describe("agents that are away for long", () => {
     assert.deepEqual([value.state, value.used.scalars.cpus], ["registered", 3000]);
   });
 
+  it("bring back tasks of a framework that was removed meanwhile: it can be removed once more", () => {
+    const stage = twoAway();
+    stage.subscribe("f");
+    assert.equal(stage.call("removeFramework", { framework: "f" }).ok, true);
+    later(stage, 8 * day);
+    assert.deepEqual(stage.call("frameworks", {}).value.items, []);
+    assert.equal(stage.call("removeFramework", { framework: "f" }).error.code, "not-found");
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    assert.equal(stage.call("removeFramework", { framework: "f" }).ok, true);
+    assert.deepEqual(only(stage.effects, "removeFromAgent").at(-1), {
+      type: "removeFromAgent",
+      agent: "a",
+      removal: { epoch: 3, framework: "f" },
+    });
+    stage.report("a", { use: [] });
+    stage.wait(2000, { agents: ["a"] });
+    assert.deepEqual(stage.call("frameworks", {}).value.items, []);
+    assert.equal([...stage.stored.keys()].includes("framework.f"), false);
+  });
+
   it("are asked to register when all that comes of them is a report", () => {
     const stage = twoAway();
     later(stage, 8 * day);
