@@ -12,6 +12,11 @@ export interface ApiCall<Q extends TSchema = TSchema, A extends TSchema = TSchem
   readonly name: string;
   readonly request: Q;
   readonly answer: A;
+  /**
+   * Asked twice it does and answers the same: who gets no answer may ask again. A leader that hangs is answered for by the next
+   * one, once its lease is over.
+   */
+  readonly isRepeatable?: boolean;
 }
 
 export const apiCall = <Q extends TSchema, A extends TSchema>(
@@ -24,6 +29,11 @@ export const apiCall = <Q extends TSchema, A extends TSchema>(
   name,
   request,
   answer,
+});
+
+export const repeatable = <Q extends TSchema, A extends TSchema>(call: ApiCall<Q, A>): ApiCall<Q, A> => ({
+  ...call,
+  isRepeatable: true,
 });
 
 /** On the wire: the answer, or why there is none. */
@@ -201,34 +211,38 @@ export const Demand = Type.Object(
 export type Demand = Static<typeof Demand>;
 
 export const masterApi = {
-  agents: apiCall("master", "agents", pageAfter(AgentId), pageOf(AgentView)),
-  frameworks: apiCall("master", "frameworks", pageAfter(FrameworkId), pageOf(FrameworkView)),
-  roles: apiCall("master", "roles", pageAfter(RoleName), pageOf(RoleView)),
+  agents: repeatable(apiCall("master", "agents", pageAfter(AgentId), pageOf(AgentView))),
+  frameworks: repeatable(apiCall("master", "frameworks", pageAfter(FrameworkId), pageOf(FrameworkView))),
+  roles: repeatable(apiCall("master", "roles", pageAfter(RoleName), pageOf(RoleView))),
   /** In order of agent, then of number. */
-  offers: apiCall("master", "offers", pageAfter(OfferId), pageOf(OfferView)),
+  offers: repeatable(apiCall("master", "offers", pageAfter(OfferId), pageOf(OfferView))),
   /** One of them, or `not-found`. */
-  agent: apiCall("master", "agent", Type.Object({ agent: AgentId }), AgentView),
+  agent: repeatable(apiCall("master", "agent", Type.Object({ agent: AgentId }), AgentView)),
   /** Sets a role's weight (above 0; 1 unless set) and limit; what is absent stays. */
-  setRole: apiCall(
-    "master",
-    "setRole",
-    Type.Object({
-      name: RoleName,
-      weight: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
-      limit: Type.Optional(Resources),
-    }),
-    RoleView,
+  setRole: repeatable(
+    apiCall(
+      "master",
+      "setRole",
+      Type.Object({
+        name: RoleName,
+        weight: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
+        limit: Type.Optional(Resources),
+      }),
+      RoleView,
+    ),
   ),
   /** `agent`: of this one alone; else of `most`, 200 unless given. */
-  explain: apiCall(
-    "master",
-    "explain",
-    Type.Object({
-      ...Demand.properties,
-      agent: Type.Optional(AgentId),
-      most: Type.Optional(Type.Integer({ minimum: 0 })),
-    }),
-    Explanation,
+  explain: repeatable(
+    apiCall(
+      "master",
+      "explain",
+      Type.Object({
+        ...Demand.properties,
+        agent: Type.Optional(AgentId),
+        most: Type.Optional(Type.Integer({ minimum: 0 })),
+      }),
+      Explanation,
+    ),
   ),
   /**
    * Declares an agent gone for good: its tasks are given up, and it is refused if it comes back. Only for one that is
@@ -255,10 +269,12 @@ export const masterApi = {
   activateAgent: apiCall("master", "activateAgent", Type.Object({ agent: AgentId }), AgentView),
   /** Forgets a framework and has its tasks killed. */
   removeFramework: apiCall("master", "removeFramework", Type.Object({ framework: FrameworkId }), Nothing),
-  leader: apiCall(
-    "master",
-    "leader",
-    Nothing,
-    Type.Object({ epoch: Epoch, master: Type.String(), since: Type.Number({ description: "wall ms" }) }),
+  leader: repeatable(
+    apiCall(
+      "master",
+      "leader",
+      Nothing,
+      Type.Object({ epoch: Epoch, master: Type.String(), since: Type.Number({ description: "wall ms" }) }),
+    ),
   ),
 };

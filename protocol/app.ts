@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { apiCall, Demand } from "./api.js";
+import { apiCall, Demand, repeatable } from "./api.js";
 import { Artifact } from "./task.js";
 
 /** `/demo/web`: segments of lower-case letters, digits, dots and dashes. */
@@ -231,30 +231,36 @@ const Deployment = Type.Object({ deploymentId: Type.String(), version: Type.Stri
 
 export const appsApi = {
   /** In order of id: those after `after`, no more than `most`; all unless given. `withTasks` false: only their counts. */
-  list: apiCall(
-    "apps",
-    "list",
-    Type.Object({
-      after: Type.Optional(AppId),
-      most: Type.Optional(Type.Integer({ minimum: 1 })),
-      withTasks: Type.Optional(Type.Boolean()),
-    }),
-    Type.Array(AppView),
+  list: repeatable(
+    apiCall(
+      "apps",
+      "list",
+      Type.Object({
+        after: Type.Optional(AppId),
+        most: Type.Optional(Type.Integer({ minimum: 1 })),
+        withTasks: Type.Optional(Type.Boolean()),
+      }),
+      Type.Array(AppView),
+    ),
   ),
-  get: apiCall("apps", "get", ById, AppView),
+  get: repeatable(apiCall("apps", "get", ById, AppView)),
   /** `mode` create: conflict when it exists; update: not-found when it does not; put: either. A definition is whole, defaults filled in. */
-  put: apiCall(
-    "apps",
-    "put",
-    Type.Object({ definition: AppDefinition, mode: Type.Enum(["create", "update", "put"]) }),
-    Type.Object({ deployment: Deployment, created: Type.Boolean() }),
+  put: repeatable(
+    apiCall(
+      "apps",
+      "put",
+      Type.Object({ definition: AppDefinition, mode: Type.Enum(["create", "update", "put"]) }),
+      Type.Object({ deployment: Deployment, created: Type.Boolean() }),
+    ),
   ),
-  scale: apiCall(
-    "apps",
-    "scale",
-    Type.Object({ id: AppId, instances: Type.Integer({ minimum: 0, maximum: 100_000 }) }),
-    Deployment,
+  scale: repeatable(
+    apiCall(
+      "apps",
+      "scale",
+      Type.Object({ id: AppId, instances: Type.Integer({ minimum: 0, maximum: 100_000 }) }),
+      Deployment,
+    ),
   ),
   remove: apiCall("apps", "remove", ById, Deployment),
-  demand: apiCall("apps", "demand", ById, Type.Array(Demand)),
+  demand: repeatable(apiCall("apps", "demand", ById, Type.Array(Demand))),
 };

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { apiCall, Demand } from "./api.js";
+import { apiCall, Demand, repeatable } from "./api.js";
 import { AppContainer, AppJvm } from "./app.js";
 import { Artifact } from "./task.js";
 
@@ -152,13 +152,15 @@ const RunById = Type.Object({ id: JobId, run: Type.String() });
 
 export const jobsApi = {
   /** In order of id: those after `after`, no more than `most`; all unless given. Many jobs show few runs each. */
-  list: apiCall(
-    "jobs",
-    "list",
-    Type.Object({ after: Type.Optional(JobId), most: Type.Optional(Type.Integer({ minimum: 1 })) }),
-    Type.Array(JobView),
+  list: repeatable(
+    apiCall(
+      "jobs",
+      "list",
+      Type.Object({ after: Type.Optional(JobId), most: Type.Optional(Type.Integer({ minimum: 1 })) }),
+      Type.Array(JobView),
+    ),
   ),
-  get: apiCall("jobs", "get", ById, JobView),
+  get: repeatable(apiCall("jobs", "get", ById, JobView)),
   create: apiCall("jobs", "create", JobDefinition, JobDefinition),
   /** conflict while runs are active, unless `stopCurrentJobRuns`. */
   remove: apiCall(
@@ -174,7 +176,7 @@ export const jobsApi = {
     Type.Object({ id: JobId, key: Type.Optional(Type.String({ maxLength: 128 })) }),
     Run,
   ),
-  run: apiCall("jobs", "run", RunById, Run),
-  stop: apiCall("jobs", "stop", RunById, Run),
-  demand: apiCall("jobs", "demand", ById, Type.Array(Demand)),
+  run: repeatable(apiCall("jobs", "run", RunById, Run)),
+  stop: repeatable(apiCall("jobs", "stop", RunById, Run)),
+  demand: repeatable(apiCall("jobs", "demand", ById, Type.Array(Demand))),
 };

@@ -18,14 +18,18 @@ export interface BusApi {
 }
 
 export interface CallOptions {
-  /** While nobody leads the call is tried again for so long; 6000 unless given. */
+  /** While nobody leads, or who leads does not answer, the call is tried again for so long; 8000 unless given. */
   readonly leaderWaitMs?: number;
 }
 
-/** While nobody leads (a change of leader takes about a lease) a call is tried again for so long: it was not handled. */
-const leaderWaitUsualMs = 6000;
+/**
+ * A change of leader takes about a lease. While nobody leads, a call is tried again: it was not handled. While a leader hangs, one
+ * that may be repeated is: the next leader answers it, and the former does nothing any more when it goes on.
+ */
+const leaderWaitUsualMs = 8000;
 const retryMs = 200;
 const timeoutMs = 5000;
+const repeatMs = 2000;
 
 export function busApi(bus: Bus, subjects: Subjects, clock: Clock): BusApi {
   const replies = new Map<TSchema, Codec<unknown>>();
@@ -36,16 +40,20 @@ export function busApi(bus: Bus, subjects: Subjects, clock: Clock): BusApi {
   };
 
   return {
-    async call({ service, name, answer }, request, { leaderWaitMs = leaderWaitUsualMs } = {}) {
+    async call(
+      { service, name, answer, isRepeatable = false },
+      request,
+      { leaderWaitMs = leaderWaitUsualMs } = {},
+    ) {
       const subject = subjects.api(service, name);
       const bytes = new TextEncoder().encode(JSON.stringify(request));
       const giveUpAt = clock.now().mono + leaderWaitMs;
       for (;;) {
-        const replied = await bus.request(subject, bytes, timeoutMs);
+        const replied = await bus.request(subject, bytes, isRepeatable ? repeatMs : timeoutMs);
         if (replied.ok) return valueOf(replyOf(answer).decode(replied.value), service, name) as never;
-        if (replied.error !== "no-responders" || clock.now().mono >= giveUpAt)
-          throw new Refused(failure(replied.error, service));
-        await delay(clock, retryMs);
+        const again = replied.error === "no-responders" || (isRepeatable && replied.error === "timeout");
+        if (!again || clock.now().mono >= giveUpAt) throw new Refused(failure(replied.error, service));
+        if (replied.error === "no-responders") await delay(clock, retryMs);
       }
     },
   };
@@ -72,7 +80,7 @@ function failure(why: BusFailure, service: string): Refusal {
     case "timeout":
       return {
         code: "timeout",
-        message: `no answer of ${service} within ${timeoutMs / 1000} s: it may or may not have been done; look before trying again`,
+        message: `${service} does not answer: it may or may not have been done; look before trying again`,
       };
     case "disconnected":
       return {

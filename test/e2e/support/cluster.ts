@@ -11,6 +11,8 @@ import { Api } from "./api.js";
 export interface LocalCluster {
   /** Of the gateway. */
   readonly url: string;
+  /** Of the gateways besides. */
+  readonly otherUrls: readonly string[];
   readonly api: Api;
   readonly natsUrl: string;
   /** Issues credentials for a framework of one's own; returns their file. */
@@ -50,6 +52,9 @@ export async function startCluster({
   const pid = (name: string): number => Number(readFileSync(join(data, "run", `${name}.pid`), "utf8"));
   return {
     url,
+    otherUrls: said(/^also\s+(.*), more gateways$/m)
+      .split(", ")
+      .filter(Boolean),
     api: new Api(url),
     credentials: (id) => AuthDirectory.open(join(data, "keys"), wall).issue({ kind: "framework", id })[0]!,
     natsUrl: said(/^nats\s+(\S+)$/m),
