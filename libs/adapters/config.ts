@@ -70,6 +70,14 @@ export const commonSettings = {
     maximum: 5,
     description: "of streams and buckets, in a NATS cluster",
   }),
+  healthFile: Type.Optional(
+    Type.String({
+      env: "EMPORION_HEALTH_FILE",
+      minLength: 1,
+      description:
+        "touched every 5 s while the process is connected to NATS: whoever supervises it looks at its age",
+    }),
+  ),
   logLevel: Type.Enum([...logLevels], { env: "EMPORION_LOG_LEVEL", default: "info" }),
   leaseMs: Type.Integer({
     env: "EMPORION_LEASE_MS",

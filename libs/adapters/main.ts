@@ -1,9 +1,12 @@
 import { Container } from "inversify";
 import type { Static, TObject, TProperties } from "typebox";
+import type { Bus } from "#libs/ports/bus.js";
 import type { Log } from "#libs/ports/log.js";
+import { ports } from "#libs/ports/tokens.js";
 import type { Fault } from "#protocol/errors.js";
 import type { CommonSettings } from "./config.js";
 import { commonSettings, faultText, readConfig } from "./config.js";
+import { keepHealthFile } from "./health-file.js";
 import { makeLog } from "./log.js";
 import { SystemRandom } from "./random.js";
 import type { Principal } from "./nats/auth/credentials.js";
@@ -85,6 +88,8 @@ export async function runService<P extends TProperties>(options: ServiceOptions<
     const container = new Container();
     container.load(world.module);
     stops.push(await start({ settings, container, log, crashed }));
+    if (common.healthFile !== undefined)
+      stops.push(keepHealthFile(common.healthFile, container.get<Bus>(ports.bus).connection));
     log.info("started", { cluster: common.cluster });
   } catch (cause) {
     crashed(cause);

@@ -48,17 +48,19 @@ function executorsOf(
     log,
   }: { readonly users: Users; readonly sandbox: (task: string) => string; readonly log: Log },
 ): Executor[] {
-  const { javaHome, path, jdks, cluster, dockerHost, dockerConfig } = settings;
-  const executors: Executor[] = [
-    ...hostExecutors({
-      workDir,
-      agent,
-      users,
-      sandbox,
-      jdkRoots: jdks,
-      env: { JAVA_HOME: javaHome, PATH: path },
-    }),
-  ];
+  const { javaHome, path, jdks, cluster, dockerHost, dockerConfig, executors: wanted } = settings;
+  const executors: Executor[] = [];
+  if (wanted.includes("process") || wanted.includes("jvm"))
+    executors.push(
+      ...hostExecutors({
+        workDir,
+        agent,
+        users,
+        sandbox,
+        jdkRoots: jdks,
+        env: { JAVA_HOME: javaHome, PATH: path },
+      }),
+    );
   if (settings.docker)
     executors.push(
       new ContainerExecutor({
@@ -72,5 +74,5 @@ function executorsOf(
         ...(dockerConfig !== undefined && { loginsFile: dockerConfig }),
       }),
     );
-  return executors;
+  return executors.filter(({ kind }) => wanted.includes(kind));
 }

@@ -89,6 +89,12 @@ export const AgentSettings = Type.Object({
     description:
       "ends the tasks that an earlier process left in the work directory, tells of it, and ends: for an agent that is given up",
   }),
+  executors: Type.Array(Type.Enum(["container", "process", "jvm"]), {
+    env: "EMPORION_AGENT_EXECUTORS",
+    default: ["container", "process", "jvm"],
+    minItems: 1,
+    description: "kinds of tasks that it takes",
+  }),
   docker: Type.Boolean({ env: "EMPORION_DOCKER", default: true, description: "off: no containers" }),
   dockerHost: Type.Optional(Type.String({ env: "DOCKER_HOST", minLength: 1 })),
   dockerConfig: Type.Optional(

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { parseAllDocuments } from "yaml";
 import { Failure } from "./failure.js";
 
 /** The definitions in a JSON or YAML file (`-`: standard input): one, a list, or several YAML documents. */
 export async function readDefinitions(path: string): Promise<readonly Record<string, unknown>[]> {
-  const text = await textOf(path);
-  const documents = parseAllDocuments(text);
+  const documents = parseAllDocuments(await textOf(path));
   const faults = documents.flatMap(({ errors }) =>
     errors.map(({ message }) => message.split("\n")[0] ?? message),
   );
@@ -20,7 +20,8 @@ export async function readDefinitions(path: string): Promise<readonly Record<str
 
 async function textOf(path: string): Promise<string> {
   try {
-    return await readFile(path === "-" ? "/dev/stdin" : path, "utf8");
+    // /dev/stdin cannot be opened where standard input is a socket, as a program that starts us may make it.
+    return await (path === "-" ? text(process.stdin) : readFile(path, "utf8"));
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const why =

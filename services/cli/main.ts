@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import * as app from "./app-commands.js";
 import * as auth from "./auth-commands.js";
@@ -18,9 +19,10 @@ const program = new Command("emporion")
   .description("Looks after a cluster through its gateway.")
   .addOption(new Option("--url <url>", "of the gateway").env("EMPORION_URL").default("http://127.0.0.1:8080"))
   .addOption(
-    new Option("--token <token>", "of the gateway, if it asks for one (better in EMPORION_TOKEN)").env(
-      "EMPORION_TOKEN",
-    ),
+    new Option(
+      "--token <token>",
+      "of the gateway, if it asks for one (better in EMPORION_TOKEN, or in the file that EMPORION_TOKEN_FILE names)",
+    ).env("EMPORION_TOKEN"),
   )
   .addOption(
     new Option("-o, --output <format>", "table for people, json for programs")
@@ -35,8 +37,19 @@ const program = new Command("emporion")
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "emporion: ")) });
 
+/** As services read their secrets: from the file that a variable names. */
+function tokenOfFile(): string | undefined {
+  const path = process.env["EMPORION_TOKEN_FILE"] || undefined;
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (cause) {
+    throw new Failure("usage", `EMPORION_TOKEN_FILE: ${(cause as Error).message}`);
+  }
+}
+
 const reached = (): { client: Client; output: Output } => {
-  const { url, token, output } = program.opts<Globals>();
+  const { url, token = tokenOfFile(), output } = program.opts<Globals>();
   if (!URL.canParse(url))
     throw new Failure("usage", `--url: expected an address like http://127.0.0.1:8080, found ${url}`);
   return { client: new Client(token === undefined ? { url } : { url, token }), output: new Output(output) };
