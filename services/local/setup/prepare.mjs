@@ -2,6 +2,7 @@
 // runs before there are any. Nothing outside the project's directory is written. See README.md.
 import { join } from "node:path";
 import { ensureBuild } from "./build.mjs";
+import { findCompose } from "./compose.mjs";
 import { findBusybox, findDocker } from "./docker.mjs";
 import { ensurePackages } from "./install.mjs";
 import { findJdks } from "./jdks.mjs";
@@ -61,16 +62,18 @@ async function findTools(mode, shelf) {
       say(name, describe(found));
       return found;
     });
-  const [nats, consul, docker, busybox, jdks] = await Promise.all([
+  const [nats, consul, docker, busybox, jdks, compose] = await Promise.all([
     telling("nats", describeServer("nats-server"), findNats(context)),
     telling("consul", describeConsul, findConsul(context)),
     telling("docker", describeDocker, findDocker(context)),
     findBusybox(context),
     telling("jdk", describeJdks, findJdks()),
+    // Only a test wants it.
+    mode === "test" ? telling("compose", describeCompose, findCompose(context)) : undefined,
   ]);
   if (busybox.path === undefined)
     say("busybox", `none, so the container demo has no image: ${busybox.reason}`);
-  return { nats, consul, docker, busybox, jdks };
+  return { nats, consul, docker, busybox, jdks, ...(compose !== undefined && { compose }) };
 }
 
 function describeServer(program) {
@@ -90,6 +93,11 @@ function describeDocker(docker) {
   if (docker.kind === "running") return `${docker.version}, running at ${docker.socket}`;
   if (docker.kind === "binaries") return `${docker.version}, ${docker.dockerd} (${origin(docker.from)})`;
   return `none, agents will not offer containers: ${docker.reason}`;
+}
+
+function describeCompose(compose) {
+  if (compose.reason !== undefined) return `none: ${compose.reason}`;
+  return `${compose.version}, ${compose.command.at(-1)} (${origin(compose.from)})`;
 }
 
 function describeJdks(jdks) {

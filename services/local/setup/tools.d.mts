@@ -30,6 +30,17 @@ export interface Jdk {
   readonly javac?: string;
 }
 
+/** Docker Compose. */
+export type Compose =
+  | {
+      /** The program and its first arguments. */
+      readonly command: readonly [string, ...string[]];
+      readonly env: Readonly<Record<string, string>>;
+      readonly from: Origin;
+      readonly version: string;
+    }
+  | { readonly command?: never; readonly reason: string };
+
 /** .tools/tools.json */
 export interface Tools {
   readonly nats: Server;
@@ -41,6 +52,8 @@ export interface Tools {
     | { readonly path?: never; readonly reason: string };
   /** Newest first. */
   readonly jdks: readonly Jdk[];
+  /** Only looked for before tests. */
+  readonly compose?: Compose;
 }
 
 /** The root of the project, from the sources and from .build alike. */
