@@ -1,4 +1,4 @@
-import type { AgentStanding } from "#protocol/framework.js";
+import type { AgentStanding, Draining } from "#protocol/framework.js";
 
 /** An agent where the framework has something. */
 export interface Agent {
@@ -7,6 +7,8 @@ export interface Agent {
   standing: AgentStanding["state"] | "unknown";
   /** Monotonic ms. Defined while it is unreachable. */
   unreachableSince: number | undefined;
+  /** Defined while an operator wants it empty. */
+  draining: Draining | undefined;
   /** In the present session it has said all that it runs of ours, or nobody can ask it. */
   isSettled: boolean;
   /** Number of the present or last question; answers to others do not count. */
@@ -24,6 +26,7 @@ export const newAgent = (id: string): Agent => ({
   id,
   standing: "unknown",
   unreachableSince: undefined,
+  draining: undefined,
   isSettled: false,
   round: 0,
   isAsking: false,

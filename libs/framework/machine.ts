@@ -68,7 +68,12 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
     const doubt = (agent: string) => this.#agents.doubt(agent);
     const fenced = () => this.#session.renew();
 
-    this.#tasks = new Tasks(scheduler, this.#deliveries, (task) => this.#letGo(task));
+    this.#tasks = new Tasks({
+      scheduler,
+      deliveries: this.#deliveries,
+      letGo: (task) => this.#letGo(task),
+      drainingOf: (agent) => this.#agents.draining(agent),
+    });
     this.#session = new LeaderSession(send, () => this.#subscription());
     this.#offers = new Offers(send);
     this.#demand = new Demand(send);
@@ -102,6 +107,10 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       found: (at, agent, statuses) => findings.found(at, agent, statuses),
       told: (at, agent, missing, seen) => findings.told(at, agent, missing, seen),
       reached: (at, agent, since) => this.#reached(at, agent, since),
+      drained: (at, agent, draining) => {
+        if (draining !== undefined) this.#offers.dropAgent(agent);
+        this.#tasks.drain(at, agent, draining);
+      },
       gone: (at, agent) => this.#gone(at, agent),
     });
   }
@@ -305,7 +314,8 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       this.#offers.add(word.offers.filter(({ offer }) => isFor(offer, this.#settings.id, session)));
     else if (word.type === "rescinded") this.#offers.rescind(word.offers);
     else {
-      if (word.agent.state !== "registered") this.#offers.dropAgent(word.agent.agent);
+      const { state, draining } = word.agent;
+      if (state !== "registered" || draining !== undefined) this.#offers.dropAgent(word.agent.agent);
       this.#agents.standing(at, word.agent);
       this.#agents.heard(word.change);
     }

@@ -2,7 +2,7 @@ import { type Backoff, backoffMs } from "#libs/core/backoff.js";
 import { DueTimes } from "#libs/core/due-times.js";
 import { fractionOf } from "#libs/core/hash.js";
 import { type Instant, never } from "#libs/core/time.js";
-import type { AgentStanding } from "#protocol/framework.js";
+import type { AgentStanding, Draining } from "#protocol/framework.js";
 import type { ReconcileReply } from "#protocol/launch.js";
 import type { Session } from "#protocol/offer.js";
 import type { Result } from "#protocol/result.js";
@@ -31,6 +31,8 @@ export interface ReconcilingOptions {
   readonly told: (at: Instant, agent: string, missing: readonly string[], seen: ReadonlySet<string>) => void;
   /** Monotonic ms since when it is unreachable; undefined: it is back. */
   readonly reached: (at: Instant, agent: string, since: number | undefined) => void;
+  /** An operator wants it empty; undefined: not any more. */
+  readonly drained: (at: Instant, agent: string, draining: Draining | undefined) => void;
   readonly gone: (at: Instant, agent: string) => void;
   /** An agent has seen a newer session of ours. */
   readonly fenced: () => void;
@@ -72,6 +74,10 @@ export class Reconciling {
     return this.#agents.get(agent)?.unreachableSince !== undefined;
   }
 
+  draining(agent: string): Draining | undefined {
+    return this.#agents.get(agent)?.draining;
+  }
+
   /** A new session: those that the leader names, and those where we know of tasks. */
   begin(at: Instant, session: Session, page: AgentsPage, known: Iterable<string>): void {
     const standings = page.agents;
@@ -85,6 +91,8 @@ export class Reconciling {
       agent.isSettled = false;
       agent.isAsking = false;
       agent.failures = 0;
+      // It may drain no more, and the leader names it only if it has something of ours.
+      if (!this.#options.hasAny(agent.id)) agent.draining = undefined;
     }
     for (const standing of standings) this.#stand(at, standing);
     for (const agent of this.#agents.values()) if (!agent.isSettled) this.#want(at, agent);
@@ -194,7 +202,12 @@ export class Reconciling {
     if (standings === undefined) return this.#inquiries.doubt(asked);
     for (const standing of standings) this.#named(at, standing);
     const named = new Set(standings.map(({ agent }) => agent));
-    for (const agent of asked) if (!named.has(agent)) this.#stand(at, { agent, state: "unreachable" });
+    for (const id of asked) {
+      const agent = this.#agents.get(id);
+      if (agent === undefined || named.has(id)) continue;
+      agent.standing = "unreachable";
+      this.#unreachable(at, agent);
+    }
   }
 
   /** Asks the agents whose turn it is, and the leader about those that are in doubt, not too often. */
@@ -224,10 +237,12 @@ export class Reconciling {
     if (wasUnreachable && standing.state === "registered" && agent !== undefined) this.#want(at, agent);
   }
 
-  #stand(at: Instant, { agent: id, state }: AgentStanding): void {
+  #stand(at: Instant, { agent: id, state, draining }: AgentStanding): void {
     const agent = this.#agents.get(id);
     if (agent === undefined) return;
     agent.standing = state;
+    agent.draining = draining;
+    this.#options.drained(at, id, draining);
     switch (state) {
       case "unreachable":
         this.#unreachable(at, agent);

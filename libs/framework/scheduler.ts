@@ -1,4 +1,4 @@
-import type { Need } from "#protocol/framework.js";
+import type { Draining, Need } from "#protocol/framework.js";
 import type { Offer } from "#protocol/offer.js";
 import type { TaskSpec, TaskState, TaskUpdate } from "#protocol/task.js";
 import type { Instant } from "#libs/core/time.js";
@@ -57,6 +57,12 @@ export interface FrameworkTask {
   readonly launchedAt: Instant;
   /** Monotonic ms since when its agent is unreachable; undefined while it is not. */
   readonly unreachableSince?: number;
+  /**
+   * Defined while an operator wants its agent empty: no offers come from there, and the task is to be moved when it suits you: launch
+   * another one, and name this one in `kills` when that one serves. What is still there at `deadlineAt` (wall ms) is ended by its
+   * agent: phase `killed`, reason `drained`. A task that is not moved goes on until then; without a deadline, until it ends.
+   */
+  readonly draining?: Draining;
   readonly latest?: TaskUpdate;
   readonly startedAt?: number;
   /** Why it was refused or lost. */

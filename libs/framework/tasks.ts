@@ -1,11 +1,20 @@
 import { canFollow, isTerminal } from "#libs/core/task-state.js";
 import type { Instant } from "#libs/core/time.js";
+import type { Draining } from "#protocol/framework.js";
 import type { TaskUpdate } from "#protocol/task.js";
 import type { Deliveries, Delivery } from "./deliveries.js";
 import type { Held } from "./events.js";
 import { type FrameworkTask, isLast, type Scheduler, type TaskPhase } from "./scheduler.js";
 
 export type TaskPatch = Partial<Pick<FrameworkTask, "phase" | "latest" | "startedAt" | "message">>;
+
+export interface TasksOptions {
+  readonly scheduler: Pick<Scheduler, "taskChanged">;
+  readonly deliveries: Deliveries;
+  readonly letGo: (task: FrameworkTask) => void;
+  /** Of an agent that is to be empty. */
+  readonly drainingOf: (agent: string) => Draining | undefined;
+}
 
 interface Hold {
   readonly change: number;
@@ -26,15 +35,13 @@ export class Tasks {
   readonly #scheduler: Pick<Scheduler, "taskChanged">;
   readonly #deliveries: Deliveries;
   readonly #letGo: (task: FrameworkTask) => void;
+  readonly #drainingOf: (agent: string) => Draining | undefined;
 
-  constructor(
-    scheduler: Pick<Scheduler, "taskChanged">,
-    deliveries: Deliveries,
-    letGo: (task: FrameworkTask) => void,
-  ) {
+  constructor({ scheduler, deliveries, letGo, drainingOf }: TasksOptions) {
     this.#scheduler = scheduler;
     this.#deliveries = deliveries;
     this.#letGo = letGo;
+    this.#drainingOf = drainingOf;
   }
 
   onAgent(agent: string): ReadonlySet<string> {
@@ -50,7 +57,8 @@ export class Tasks {
     const there = this.#onAgent.get(task.agent);
     if (there === undefined) this.#onAgent.set(task.agent, new Set([id]));
     else there.add(id);
-    this.#tell(at, { ...task, change: 1 });
+    const draining = this.#drainingOf(task.agent);
+    this.#tell(at, { ...task, ...(draining && { draining }), change: 1 });
   }
 
   change(at: Instant, id: string, patch: TaskPatch, delivery?: Delivery): void {
@@ -80,6 +88,15 @@ export class Tasks {
         ...(since !== undefined && { unreachableSince: since }),
         change: task.change + 1,
       });
+    }
+  }
+
+  /** The agent is to be empty; undefined: not any more. */
+  drain(at: Instant, agent: string, draining: Draining | undefined): void {
+    for (const id of this.onAgent(agent)) {
+      const { draining: before, ...task } = this.all.get(id)!;
+      if (isLast(task.phase) || isSame(before, draining)) continue;
+      this.#tell(at, { ...task, ...(draining && { draining }), change: task.change + 1 });
     }
   }
 
@@ -120,6 +137,9 @@ export class Tasks {
 }
 
 const nothing: ReadonlySet<string> = new Set();
+
+const isSame = (a: Draining | undefined, b: Draining | undefined): boolean =>
+  (a === undefined) === (b === undefined) && a?.deadlineAt === b?.deadlineAt;
 
 function isStep(phase: TaskPhase, { state }: TaskUpdate): boolean {
   if (phase === "launching") return true;
