@@ -132,7 +132,11 @@ export type OfferView = Static<typeof OfferView>;
 export const Explanation = Type.Object(
   {
     about: Type.String(),
-    summary: Type.String({ description: "one sentence for people, with counts" }),
+    summary: Type.String({ description: "all of it in one sentence for people, with counts" }),
+    stands: Type.String({ description: "how many run, and what one takes: the beginning of the summary" }),
+    isMissing: Type.Boolean({
+      description: "false: as many run as are wanted, and nothing waits for agents",
+    }),
     waiting: Type.Array(Type.String(), {
       description: "reasons that lie not in the agents: backing off, suppressed, no leader",
     }),
@@ -196,8 +200,13 @@ export const Demand = Type.Object(
     framework: FrameworkId,
     need: Need,
     waiting: Type.Array(Type.String()),
-    wanted: Type.Integer(),
-    running: Type.Integer(),
+    wanted: Type.Optional(Type.Integer({ description: "as many as can be had unless given" })),
+    running: Type.Optional(
+      Type.Integer({
+        description:
+          "absent for a framework's need: which of its tasks meet it only the framework knows, and `wanted` are further ones",
+      }),
+    ),
     leaving: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -1,13 +1,14 @@
 import { type Static, Type } from "typebox";
 import { apiCall, Demand, repeatable } from "./api.js";
+import { patterned } from "./patterns.js";
 import { Artifact } from "./task.js";
 
 /** `/demo/web`: segments of lower-case letters, digits, dots and dashes. */
-export const AppId = Type.String({
-  pattern: "^(/[a-z0-9]([a-z0-9.-]*[a-z0-9])?)+$",
-  maxLength: 128,
-  description: "absolute: /group/name",
-});
+export const AppId = patterned(
+  "^(/[a-z0-9]([a-z0-9.-]*[a-z0-9])?)+$",
+  "an id like /shop/web: parts of lower-case letters, digits, - and . between slashes, each beginning and ending with a letter or digit",
+  { maxLength: 128, description: "absolute: /group/name" },
+);
 
 const strict = { additionalProperties: false };
 const Text = Type.String({ minLength: 1 });

@@ -1,6 +1,7 @@
 import { type Static, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Fault } from "./errors.js";
+import { patternWords } from "./patterns.js";
 import { fail, ok, type Result } from "./result.js";
 
 /** Bytes that are not the message they should be. */
@@ -96,7 +97,7 @@ function expectation({ keyword, params, message }: ValidationError): string {
     case "enum":
       return `one of ${(params["allowedValues"] as unknown[]).map((each) => JSON.stringify(each)).join(", ")}`;
     case "pattern":
-      return `text matching ${String(params["pattern"])}`;
+      return patternWords(String(params["pattern"]));
     case "minLength":
     case "maxLength":
       return `${keyword === "minLength" ? "at least" : "at most"} ${String(params["limit"])} characters`;

@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { patterned } from "./patterns.js";
 
 /**
  * Ids travel in subjects, KV keys, file names and container names. `encodeId` makes any id (`/demo/web`, `demo.pi`)
@@ -32,22 +33,27 @@ export function decodeId(token: string): string | undefined {
 }
 
 /** Of a cluster: a part of every subject and bucket name. */
-export const ClusterName = Type.String({
-  pattern: "^[a-z0-9][a-z0-9_-]{0,31}$",
-  description: "lower case, at most 32 characters",
-});
+export const ClusterName = patterned(
+  "^[a-z0-9][a-z0-9_-]{0,31}$",
+  "a name like local: lower-case letters, digits, _ and -, beginning with a letter or digit, at most 32 characters",
+  { description: "lower case, at most 32 characters" },
+);
+
+const plain = (most: number): string => `^[A-Za-z0-9][A-Za-z0-9_.-]{0,${most - 1}}$`;
+const plainWords = (most: number): string =>
+  `a name of letters, digits, _, . and -, beginning with a letter or digit, at most ${most} characters`;
 
 /** Of an agent: stays the same for the life of its work directory. */
-export const AgentId = Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" });
+export const AgentId = patterned(plain(64), plainWords(64));
 
 /** Of a framework: chosen by the framework, the same after its restart. */
-export const FrameworkId = Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" });
+export const FrameworkId = patterned(plain(64), plainWords(64));
 
 /** Of a task: chosen by the framework for one agent and never used again. Also names its sandbox and container. */
-export const TaskId = Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$" });
+export const TaskId = patterned(plain(128), plainWords(128));
 
 /** Under which frameworks share the cluster. */
-export const RoleName = Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" });
+export const RoleName = patterned(plain(64), plainWords(64));
 
 /** A leader's term. Grows; older ones are refused. */
 export const Epoch = Type.Integer({ minimum: 0 });

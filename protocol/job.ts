@@ -1,13 +1,15 @@
 import { type Static, Type } from "typebox";
 import { apiCall, Demand, repeatable } from "./api.js";
 import { AppContainer, AppJvm } from "./app.js";
+import { patterned } from "./patterns.js";
 import { Artifact } from "./task.js";
 
 /** `demo.pi`: Metronome's pattern. */
-export const JobId = Type.String({
-  pattern: "^([a-z0-9]+(-+[a-z0-9]+)*)(\\.([a-z0-9]+(-+[a-z0-9]+)*))*$",
-  maxLength: 128,
-});
+export const JobId = patterned(
+  "^([a-z0-9]+(-+[a-z0-9]+)*)(\\.([a-z0-9]+(-+[a-z0-9]+)*))*$",
+  "an id like shop.report: parts of lower-case letters, digits and - between dots, each beginning and ending with a letter or digit",
+  { maxLength: 128 },
+);
 
 const strict = { additionalProperties: false };
 const Text = Type.String({ minLength: 1 });

@@ -95,8 +95,9 @@ export class Reading {
   }
 
   failed(reply: Reply, message: string): void {
+    const reader = this.#readers.get(reply);
     this.#readers.delete(reply);
-    this.#refuse(reply, "not-found", message);
+    this.#refuse(reply, "not-found", (reader && neverStarted(reader)) ?? message);
   }
 
   /** Its files do not grow any more. */
@@ -124,3 +125,13 @@ export class Reading {
 
 const base64 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+
+/** Why there is no output: there was nobody to write it. */
+function neverStarted({ task, request: { path } }: Reader): string | undefined {
+  if (task.startedAt !== undefined || (path !== "stdout" && path !== "stderr")) return undefined;
+  const { state, reason, message } = task.latest;
+  const why = [reason, message].filter((each) => each !== undefined).join(": ");
+  return hasEnded(task)
+    ? `${task.spec.id} never started, so there is no ${path}: ${state}${why === "" ? "" : ` (${why})`}`
+    : `${task.spec.id} has not started yet, so there is no ${path} so far`;
+}

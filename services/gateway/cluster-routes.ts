@@ -5,7 +5,7 @@ import { appsApi } from "#protocol/app.js";
 import { AgentId } from "#protocol/ids.js";
 import { jobsApi } from "#protocol/job.js";
 import { RegisteredService } from "#protocol/sandbox.js";
-import { TaskStatus } from "#protocol/task.js";
+import { TaskState, TaskStatus } from "#protocol/task.js";
 import { Refused } from "./answer.js";
 import type { BusApi } from "./bus-api.js";
 import { allAgents, allFrameworks, allOffers, allRoles } from "./lists.js";
@@ -48,6 +48,35 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
   list("frameworks", "Frameworks: their sessions, shares and needs", FrameworkView, allFrameworks);
   list("roles", "Roles: weights, limits, shares", RoleView, allRoles);
   list("offers", "Offers that are out now", OfferView, allOffers);
+
+  const one = <T>(
+    path: "frameworks" | "roles",
+    summary: string,
+    view: typeof FrameworkView | typeof RoleView,
+    find: (id: string) => Promise<T | undefined>,
+  ) =>
+    app.get<{ Params: { id: string } }>(
+      `/cluster/${path}/:id`,
+      { schema: { tags, summary, response: { 200: view } } },
+      async ({ params: { id } }) => {
+        const found = await find(id);
+        if (found === undefined)
+          throw new Refused({ code: "not-found", message: `${path.slice(0, -1)} ${id} is not known` });
+        return found;
+      },
+    );
+
+  app.get<{ Params: { agent: string } }>(
+    "/cluster/agents/:agent",
+    { schema: { tags, summary: "One agent", response: { 200: AgentView } } },
+    async ({ params }) => api.call(masterApi.agent, params),
+  );
+  one("frameworks", "One framework", FrameworkView, async (id) =>
+    (await allFrameworks(api)).find((each) => each.id === id),
+  );
+  one("roles", "One role", RoleView, async (name) =>
+    (await allRoles(api)).find((each) => each.name === name),
+  );
 
   app.get("/cluster/leader", { schema: { tags, summary: "The leading master and its epoch" } }, async () =>
     api.call(masterApi.leader, {}),
@@ -136,7 +165,7 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
           {
             framework: Type.Optional(Type.String()),
             agent: Type.Optional(Type.String()),
-            state: Type.Optional(Type.String()),
+            state: Type.Optional(TaskState),
             name: Type.Optional(Type.String()),
           },
           { additionalProperties: false },
@@ -211,8 +240,7 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
       framework: id,
       need,
       waiting: [],
-      wanted: need.count ?? 1,
-      running: framework.tasks,
+      ...(need.count !== undefined && { wanted: need.count }),
     }));
   };
 

@@ -1,4 +1,5 @@
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { type Refusal, refusal } from "#protocol/errors.js";
 import { appRoutes } from "./app-routes.js";
 import { Refused } from "./answer.js";
 import { clusterRoutes } from "./cluster-routes.js";
@@ -35,6 +36,8 @@ export async function server(parts: Parts, door: DoorOptions): Promise<FastifyIn
       message: `there is no ${method} ${url.split("?")[0]}; see /docs for what there is`,
     });
   });
+  // So that a client can tell us from whoever else answers at an address; also where an answer is streamed.
+  app.addHook("onRequest", async (_, answer) => void answer.raw.setHeader("x-emporion", "gateway"));
   acceptEmptyJson(app);
   checkWithSchemas(app);
   guard(app, door);
@@ -59,10 +62,21 @@ function acceptEmptyJson(app: FastifyInstance): void {
     try {
       done(null, JSON.parse(text as string));
     } catch (cause) {
-      const details = [{ path: "", expected: "JSON", found: (cause as Error).message }];
-      done(new Refused({ code: "invalid", message: "Invalid JSON", faults: details }, 400));
+      done(new Refused(notJson(text as string, (cause as Error).message), 400));
     }
   });
+}
+
+/** V8 names the place by a count of characters, or shows what stands there; an editor wants lines. */
+export function notJson(text: string, message: string): Refusal {
+  const position =
+    /at position (\d+)/.exec(message)?.[1] ?? (/end of JSON/.test(message) ? text.length : undefined);
+  const before = position === undefined ? undefined : text.slice(0, Number(position)).split("\n");
+  const where = before && `line ${before.length}, column ${before.at(-1)!.length + 1}`;
+  const found = message.replace(/ in JSON at position \d+.*$/, "").replace(/ \(line \d+.*\)$/, "");
+  return refusal("invalid", `the body is not JSON: ${found}${where === undefined ? "" : ` at ${where}`}`, [
+    { path: "", expected: "JSON", found },
+  ]);
 }
 
 function refusedOf(error: FastifyError | Refused): Refused {

@@ -5,7 +5,7 @@ import { type Counts, ruleBroken } from "#libs/core/counting.js";
 import { misfit, type Misfit } from "#libs/core/fits.js";
 import { add, amountText, portCount, resourcesText } from "#libs/core/resources.js";
 import { tally } from "#libs/core/tally.js";
-import type { Instant } from "#libs/core/time.js";
+import { type Instant, never } from "#libs/core/time.js";
 import { countText, secondsText } from "#libs/core/words.js";
 import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
@@ -34,7 +34,9 @@ export function explain(
   }));
   const verdicts = agents.map((agent) => ({ agent, misfit: misfitOf(at, cluster, demand, rules, agent) }));
   const fitting = verdicts.filter((verdict) => verdict.misfit === undefined).length;
-  const waiting = [...demand.waiting, ...waitingFor(cluster, demand, agents)];
+  const { running, leaving = 0, wanted = never } = demand;
+  const isMissing = running === undefined || running - leaving < wanted;
+  const waiting = isMissing ? [...demand.waiting, ...waitingFor(cluster, demand, agents)] : demand.waiting;
   const reasons = tally(verdicts.flatMap((verdict) => verdict.misfit?.kind ?? []));
   const shown =
     only === undefined ? someOfEach(verdicts, most) : verdicts.filter(({ agent }) => agent.id === only);
@@ -45,7 +47,11 @@ export function explain(
   const leftOut = only === undefined ? agents.length - perAgent.length : 0;
   return {
     about,
-    summary: summaryOf(demand, agents.length, fitting, reasons, waiting, verdicts),
+    summary: isMissing
+      ? summaryOf(demand, agents.length, fitting, reasons, waiting, verdicts)
+      : `${standsText(demand)}; nothing is missing`,
+    stands: standsText(demand),
+    isMissing,
     waiting,
     agents: agents.length,
     fitting,
@@ -166,13 +172,19 @@ function totalText(name: string, { info: { totals } }: Agent): string {
 }
 
 /** What lies not in the agents. */
-function waitingFor(cluster: Cluster, { framework: id, need }: Demand, agents: readonly Agent[]): string[] {
+function waitingFor(
+  cluster: Cluster,
+  { framework: id, need, waiting }: Demand,
+  agents: readonly Agent[],
+): string[] {
   const framework = cluster.frameworks.get(id);
   const reasons: string[] = agents.length === 0 ? ["no agent is known"] : [];
   if (framework === undefined) return [`framework ${id} is not known to the leader`, ...reasons];
   if (framework.removed) reasons.push(`framework ${id} is being removed`);
   else if (!framework.connected) reasons.push(`framework ${id} is not connected`);
-  else if (framework.suppressed) reasons.push(`framework ${id} wants no offers at present`);
+  else if (framework.suppressed && waiting.length === 0)
+    // Who waits for something else wants no offers for that reason.
+    reasons.push(`framework ${id} wants no offers at present`);
   const limit = cluster.roles.get(framework.role).limit;
   if (limit !== undefined) {
     const awaited = agents.filter(({ standing }) => standing === "awaited").length;
@@ -216,19 +228,14 @@ function tooLarge({ resources, portCount: ports = 0 }: Need, agents: readonly Ag
 const totalOf = ({ info }: Agent, name: string): number => info.totals.scalars[name] ?? 0;
 
 function summaryOf(
-  { about, need, wanted, running, leaving = 0 }: Demand,
+  demand: Demand,
   agents: number,
   fitting: number,
   reasons: readonly { readonly reason: string; readonly count: number }[],
   waiting: readonly string[],
   verdicts: readonly Verdict[],
 ): string {
-  const asked = resourcesText(need.resources);
-  const ports =
-    need.portCount === undefined || need.portCount === 0 ? "" : ` and ${countText(need.portCount, "port")}`;
-  const moving = leaving > 0 ? ` (${leaving} on draining agents)` : "";
-  const start = `${about}: ${running} of ${wanted} run${moving}; one takes ${asked}${ports}`;
-  if (running - leaving >= wanted) return `${start}; nothing is missing`;
+  const start = standsText(demand);
   const held = waiting.length > 0 ? `; waiting: ${waiting.join("; ")}` : "";
   const fits = `; fits on ${fitting} of ${agents} agents`;
   if (reasons.length === 0) return `${start}${fits}${held}`;
@@ -237,4 +244,14 @@ function summaryOf(
     return `${count} of ${agents} agents: ${count === 1 ? example.text : `${reason} (${example.text})`}`;
   });
   return `${start}${fits}; ${counted.join("; ")}${held}`;
+}
+
+function standsText({ about, need, wanted, running, leaving = 0 }: Demand): string {
+  const ports =
+    need.portCount === undefined || need.portCount === 0 ? "" : ` and ${countText(need.portCount, "port")}`;
+  const takes = `one takes ${resourcesText(need.resources)}${ports}`;
+  const moving = leaving > 0 ? ` (${leaving} on draining agents)` : "";
+  if (running === undefined)
+    return `${about}: wants ${wanted === undefined ? "as many as there is room for" : `${wanted} more`}; ${takes}`;
+  return `${about}: ${running} of ${wanted ?? "any number"} run${moving}; ${takes}`;
 }

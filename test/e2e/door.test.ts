@@ -82,6 +82,29 @@ describe("bad input at the HTTP door", function () {
     assert.equal((await send("DELETE", "/v1/jobs/door.job")).status, 200);
   });
 
+  it("an agent, a framework and a role can be looked at alone; what is not known is a 404", async () => {
+    const [first] = await cluster.api.get<{ info: { id: string } }[]>("/cluster/agents");
+    const one = await cluster.api.get<{ info: { id: string } }>(`/cluster/agents/${first!.info.id}`);
+    assert.equal(one.info.id, first!.info.id);
+    assert.equal((await cluster.api.get<{ id: string }>("/cluster/frameworks/apps")).id, "apps");
+    const [role] = await cluster.api.get<{ name: string }[]>("/cluster/roles");
+    assert.deepEqual(
+      Object.keys(await cluster.api.get<object>(`/cluster/roles/${role!.name}`)),
+      Object.keys(role!),
+    );
+    for (const kind of ["agents", "frameworks", "roles"]) {
+      const answer = await send("GET", `/cluster/${kind}/none`);
+      assert.equal(answer.status, 404, kind);
+      assert.match(
+        (answer.body as ErrorBody).message,
+        new RegExp(`^${kind.slice(0, -1)} none is not known$`),
+      );
+    }
+    const state = await send("GET", "/cluster/tasks?state=bogus");
+    assert.equal(state.status, 422);
+    assert.match((state.body as ErrorBody).details![0]!.expected, /"running"/);
+  });
+
   it("a job with faults names them all", async () => {
     const answer = await send("POST", "/v1/jobs", {
       id: "Door",

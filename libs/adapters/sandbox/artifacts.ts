@@ -78,7 +78,12 @@ async function readLocal(
   user: User,
   { fileRoots }: ArtifactLimits,
 ): Promise<Result<Readable, string>> {
-  const path = await realpath(fileURLToPath(url));
+  const named = fileURLToPath(url);
+  const path = await realpath(named).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return undefined;
+    throw cause;
+  });
+  if (path === undefined) return fail(`no such file on the agent's host (looked for at ${named})`);
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   const seen = await file.stat();
   const fault = seen.isFile()

@@ -150,6 +150,24 @@ describe("agent: looking into sandboxes", () => {
     assert.deepEqual(read(scene), { text: "last", ended: true });
   });
 
+  it("of a task that never started there is no output: says so, and why it did not start", () => {
+    const scene = Scene.registered();
+    scene.accept([taskSpec("web.1")]);
+    scene.written();
+    const words = () => {
+      asking(scene, stdout(0));
+      scene.do({ type: "readingFailed", reply: 80, message: "stdout: no such file" });
+      const answer = scene.answerTo(80);
+      scene.take();
+      return answer !== undefined && "error" in answer ? answer.error.message : "";
+    };
+    assert.equal(words(), "web.1 has not started yet, so there is no stdout so far");
+    const fault = { reason: "image-missing", message: "no image x" } as const;
+    scene.do({ type: "prepareFailed", task: "web.1", fault });
+    scene.written();
+    assert.equal(words(), "web.1 never started, so there is no stdout: failed (image-missing: no image x)");
+  });
+
   it("passes on why a file cannot be read", () => {
     const scene = running();
     asking(scene, stdout(0));

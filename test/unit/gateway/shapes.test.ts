@@ -4,6 +4,7 @@ import { withoutSecrets } from "#services/gateway/cluster-routes.js";
 import { appIdOf, marathonState, onlyScales } from "#services/gateway/marathon.js";
 import { metronomeTime } from "#services/gateway/metronome.js";
 import { exposureFault } from "#services/gateway/settings.js";
+import { notJson } from "#services/gateway/server.js";
 import { parsedRange } from "#services/gateway/task-files.js";
 import { filledAndChecked } from "#services/gateway/validation.js";
 import { AppDefinition } from "#protocol/app.js";
@@ -16,6 +17,24 @@ describe("the gateway's shapes", () => {
       "/demo/web",
       "/demo/web",
     ]);
+  });
+
+  it("a body that is not JSON is refused with the line and the column", () => {
+    const refused = (text: string) => {
+      try {
+        JSON.parse(text);
+      } catch (cause) {
+        return notJson(text, (cause as Error).message);
+      }
+      throw new Error(`${text} is JSON`);
+    };
+    assert.match(
+      refused('{\n  "id": "/a",\n  cmd: 1\n}').message,
+      /^the body is not JSON: .* at line 3, column 3$/,
+    );
+    assert.match(refused('{"id": 1').message, /at line 1, column 9$/);
+    assert.match(refused("nonsense").message, /^the body is not JSON: Unexpected token/);
+    assert.equal(refused("{").faults?.[0]?.expected, "JSON");
   });
 
   it("states are Marathon's", () => {

@@ -43,6 +43,35 @@ describe("why something is not placed", () => {
     );
   });
 
+  it("of what runs as wanted says so, and nothing of offers that nobody needs", () => {
+    const stage = new Stage();
+    stage.subscribe("f", { suppressed: true });
+    stage.register("a", { cpus: 4 });
+    const { value } = stage.call("explain", { ...demand({ cpus: 8 }), running: 3 });
+    assert.equal(value.summary, "/demo/web: 3 of 3 run; one takes cpus 8; nothing is missing");
+    assert.equal(value.isMissing, false);
+    assert.deepEqual(value.waiting, []);
+  });
+
+  it("whoever waits for another reason wants no offers for that reason: only it is told", () => {
+    const stage = new Stage();
+    stage.subscribe("f", { suppressed: true });
+    const { value } = stage.call("explain", { ...demand({ cpus: 1 }), waiting: ["backing off"] });
+    assert.deepEqual(value.waiting, ["backing off", "no agent is known"]);
+  });
+
+  it("of a framework's need tells how many more it wants: which of its tasks meet it nobody else knows", () => {
+    const stage = new Stage();
+    stage.subscribe("f");
+    stage.register("a", { cpus: 4 });
+    const { wanted: _, running: __, ...open } = demand({ cpus: 1 });
+    const few = stage.call("explain", { ...open, wanted: 2 }).value;
+    assert.equal(few.stands, "/demo/web: wants 2 more; one takes cpus 1");
+    assert.equal(few.isMissing, true);
+    const many = stage.call("explain", open).value;
+    assert.equal(many.stands, "/demo/web: wants as many as there is room for; one takes cpus 1");
+  });
+
   it("says when no agent has so much, and what the largest has", () => {
     const stage = new Stage();
     stage.subscribe("f");

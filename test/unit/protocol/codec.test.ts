@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Type } from "typebox";
+import { type TSchema, Type } from "typebox";
+import { AppId } from "#protocol/app.js";
 import { codec } from "#protocol/codec.js";
 import type { Fault } from "#protocol/errors.js";
+import { AgentId } from "#protocol/ids.js";
+import { JobId } from "#protocol/job.js";
 import { StatusBatch } from "#protocol/status.js";
 
 const person = codec(
@@ -48,6 +51,16 @@ describe("codec", () => {
         { path: "/tags/1", expected: "text matching ^[a-z]+$", found: '"NO"' },
       ],
     );
+  });
+
+  it("says in words what an id looks like, not as an expression", () => {
+    const expected = (schema: TSchema) => {
+      const checked = codec(schema).check("No!");
+      return checked.ok ? undefined : checked.error.faults[0]!.expected;
+    };
+    assert.match(expected(AppId)!, /^an id like \/shop\/web: parts of lower-case letters, digits/);
+    assert.match(expected(JobId)!, /^an id like shop\.report: /);
+    assert.match(expected(AgentId)!, /^a name of letters, digits, _, \. and -.* at most 64 characters$/);
   });
 
   it("names what is missing", () => {
