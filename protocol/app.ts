@@ -250,7 +250,11 @@ export const appsApi = {
     apiCall(
       "apps",
       "put",
-      Type.Object({ definition: AppDefinition, mode: Type.Enum(["create", "update", "put"]) }),
+      Type.Object({
+        definition: AppDefinition,
+        mode: Type.Enum(["create", "update", "put"]),
+        dryRun: Type.Optional(Type.Boolean({ description: "only say whether it would be taken" })),
+      }),
       Type.Object({ deployment: Deployment, created: Type.Boolean() }),
     ),
   ),

@@ -35,6 +35,7 @@ export interface AppsApiOptions {
 }
 
 type ListRequest = Extract<AppsCall, { readonly call: "list" }>["request"];
+type PutRequest = Extract<AppsCall, { readonly call: "put" }>["request"];
 
 /** What one message on the bus holds. */
 const tasksInAnAnswer = 3000;
@@ -60,7 +61,7 @@ export class AppsApi {
       case "demand":
         return this.#about(ticket, request.id, (app) => [this.#demand(at, app)]);
       case "put":
-        return this.#put(at, ticket, request.definition, request.mode);
+        return this.#put(at, ticket, request);
       case "scale": {
         const { id, instances } = request;
         const scaled = scale(apps.intended(id)?.app, { id, instances, version: () => this.#version(at) });
@@ -82,7 +83,7 @@ export class AppsApi {
     }
   }
 
-  #put(at: Instant, ticket: number, definition: AppDefinition, mode: "create" | "update" | "put"): void {
+  #put(at: Instant, ticket: number, { definition, mode, dryRun }: PutRequest): void {
     const { apps, outbox } = this.#options;
     const faults = this.#faults(definition);
     if (faults.length > 0)
@@ -90,9 +91,12 @@ export class AppsApi {
     const present = apps.intended(definition.id)?.app;
     const changed = put(present, { definition, mode, version: () => this.#version(at) });
     if (!changed.ok) return outbox.answer(ticket, changed);
-    this.#carryOut(at, changed.value, (deployment) =>
-      outbox.answer(ticket, ok({ deployment, created: present === undefined })),
-    );
+    const created = present === undefined;
+    if (dryRun === true) {
+      const { version } = changed.value.app;
+      return outbox.answer(ticket, ok({ deployment: { deploymentId: "dry-run", version }, created }));
+    }
+    this.#carryOut(at, changed.value, (deployment) => outbox.answer(ticket, ok({ deployment, created })));
   }
 
   #faults(definition: AppDefinition): readonly Fault[] {

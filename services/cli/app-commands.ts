@@ -1,6 +1,7 @@
 import type { Client } from "./client.js";
+import { mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
-import { readDefinitions } from "./files.js";
+import { idOf, naming, placeOf, readDefinitions } from "./files.js";
 import type { Output } from "./output.js";
 import { type Step, waitFor } from "./progress.js";
 
@@ -38,15 +39,38 @@ export interface Waiting {
 
 export async function deploy(client: Client, output: Output, path: string, waiting: Waiting): Promise<void> {
   const definitions = await readDefinitions(path);
-  const ids = definitions.map(({ id }, index) => {
-    if (typeof id !== "string") throw new Failure("usage", `${path}: app ${index + 1} has no \`id\``);
+  const ids = definitions.map((definition, index) => {
+    const id = idOf(definition, placeOf(path, { what: "app", index, count: definitions.length }));
     return id.startsWith("/") ? id : `/${id}`;
   });
-  for (const [index, definition] of definitions.entries()) {
-    await client.put(`/v2/apps${ids[index]}?partialUpdate=false`, definition);
-    if (!output.isJson) output.line(`${ids[index]} accepted`);
+  const put = (index: number, query = "") => {
+    const id = ids[index]!;
+    const place = placeOf(path, { what: "app", index, count: ids.length, id });
+    return naming(
+      place,
+      client.put(`/v2/apps${encoded(id)}?partialUpdate=false${query}`, definitions[index]),
+    );
+  };
+  if (ids.length > 1) await all(ids.map((_, index) => put(index, "&dryRun=true")));
+  for (const [index, id] of ids.entries()) {
+    await put(index);
+    if (!output.isJson) output.line(`${id} accepted`);
   }
   await settle(client, output, ids, waiting);
+}
+
+/** Every refusal, and nothing is done when there is one. */
+async function all(checks: readonly Promise<unknown>[]): Promise<void> {
+  const failures = (await Promise.allSettled(checks)).flatMap((each) =>
+    each.status === "rejected" ? [each.reason as unknown] : [],
+  );
+  const [first, ...more] = failures;
+  if (first === undefined) return;
+  if (!(first instanceof Failure)) throw first;
+  const others = more.filter((each) => each instanceof Failure);
+  throw first.with(
+    others.flatMap(({ message, details }) => [message, ...details.map((line) => `  ${line}`)]),
+  );
 }
 
 export async function list(client: Client, output: Output): Promise<void> {
@@ -76,12 +100,12 @@ export async function scale(
   if (!Number.isInteger(count) || count < 0)
     throw new Failure("usage", `instances: expected a whole number from 0, found ${instances}`);
   await existing(client, id);
-  await client.put(`/v2/apps${absolute(id)}`, { instances: count });
+  await client.put(`/v2/apps${encoded(absolute(id))}`, { instances: count });
   await settle(client, output, [absolute(id)], waiting);
 }
 
 export async function remove(client: Client, output: Output, id: string, waiting: Waiting): Promise<void> {
-  const path = `/v2/apps${absolute(id)}`;
+  const path = `/v2/apps${encoded(absolute(id))}`;
   await client.delete(path);
   if (waiting.wait)
     await waitFor(() => gone(client, absolute(id)), {
@@ -104,6 +128,8 @@ async function settle(
       timeoutMs: timeout * 1000,
       quiet: output.isJson,
       goal: `deploying ${ids.join(", ")}`,
+      late: async () =>
+        (await Promise.all((await unsettled(client, ids)).map((id) => mainReason(client, id)))).flat(),
     });
   const apps = await Promise.all(ids.map((id) => existing(client, id)));
   if (output.isJson) return output.json(apps);
@@ -120,6 +146,11 @@ async function settled(client: Client, ids: readonly string[]): Promise<Step<tru
   const text = (open.length === 0 ? apps : open).map(progressText).join("; ");
   return open.length === 0 ? { text, done: true } : { text, live: open.map(backingText).join("") };
 }
+
+const unsettled = async (client: Client, ids: readonly string[]): Promise<string[]> =>
+  (await Promise.all(ids.map((id) => existing(client, id))))
+    .filter(({ settled: is }) => !is)
+    .map(({ id }) => id);
 
 const backingText = ({ id, backoffMs }: AppInfo): string =>
   backoffMs === undefined ? "" : `; next try of ${id} in ${Math.ceil(backoffMs / 1000)} s`;
@@ -152,6 +183,8 @@ async function gone(client: Client, id: string): Promise<Step<true>> {
 }
 
 const existing = async (client: Client, id: string): Promise<AppInfo> =>
-  (await client.get<{ app: AppInfo }>(`/v2/apps${absolute(id)}`)).app;
+  (await client.get<{ app: AppInfo }>(`/v2/apps${encoded(absolute(id))}`)).app;
 
 const absolute = (id: string): string => (id.startsWith("/") ? id : `/${id}`);
+
+const encoded = (id: string): string => id.split("/").map(encodeURIComponent).join("/");

@@ -8,6 +8,7 @@ export interface ClientOptions {
 
 interface ErrorBody {
   readonly message?: string;
+  readonly code?: string;
   readonly details?: readonly { readonly path: string; readonly errors: readonly string[] }[];
 }
 
@@ -21,12 +22,19 @@ export class Client {
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
-  get = async <T>(path: string): Promise<T> => (await (await this.open("GET", path)).json()) as T;
-  post = async <T>(path: string, body?: unknown): Promise<T> =>
-    (await (await this.open("POST", path, body)).json()) as T;
-  put = async <T>(path: string, body: unknown): Promise<T> =>
-    (await (await this.open("PUT", path, body)).json()) as T;
-  delete = async <T>(path: string): Promise<T> => (await (await this.open("DELETE", path)).json()) as T;
+  get = async <T>(path: string): Promise<T> => this.#json("GET", path);
+  post = async <T>(path: string, body?: unknown): Promise<T> => this.#json("POST", path, body);
+  put = async <T>(path: string, body: unknown): Promise<T> => this.#json("PUT", path, body);
+  delete = async <T>(path: string): Promise<T> => this.#json("DELETE", path);
+
+  async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.open(method, path, body);
+    try {
+      return (await response.json()) as T;
+    } catch (cause) {
+      throw new Failure("unreachable", `the answer of ${this.url} broke off: ${(cause as Error).message}`);
+    }
+  }
 
   /** The answer, with its body still to be read; a refusal is a Failure. */
   async open(
@@ -44,6 +52,13 @@ export class Client {
       ...sent,
       headers: { ...this.#headers, ...sent.headers, ...headers },
     });
+    if (response.headers.get("x-emporion") !== "gateway") {
+      await response.body?.cancel();
+      throw new Failure(
+        "unreachable",
+        `what answers at ${this.url} is not Emporion's gateway (HTTP ${response.status}); --url or EMPORION_URL names another address`,
+      );
+    }
     if (response.ok) return response;
     throw await refusedFailure(response);
   }
@@ -52,31 +67,31 @@ export class Client {
     try {
       return await fetch(`${this.url}${path}`, init);
     } catch (cause) {
-      const inner = (cause as Error).cause as (Error & { code?: string }) | undefined;
-      const why = inner?.code ?? inner?.message ?? (cause as Error).message;
       throw new Failure(
         "unreachable",
-        `no cluster answers at ${this.url} (${why}): is it running? \`npm start\` runs one; --url or EMPORION_URL names another`,
+        `${whyUnreached(this.url, cause as Error)}; --url or EMPORION_URL names another address`,
       );
     }
   }
 }
 
+function whyUnreached(url: string, cause: Error): string {
+  const inner = cause.cause as (Error & { code?: string }) | undefined;
+  const code = inner?.code ?? "";
+  // Node's HTTP parser: something answers, in another language.
+  if (code.startsWith("HPE_") || code === "UND_ERR_SOCKET")
+    return `what answers at ${url} does not speak HTTP, so it is not Emporion's gateway`;
+  const why = code === "ECONNREFUSED" ? "nobody listens there" : code || inner?.message || cause.message;
+  return `no cluster answers at ${url} (${why}): is it running? \`npm start\` runs one`;
+}
+
 async function refusedFailure(response: Response): Promise<Failure> {
-  const text = await response.text();
-  let body: ErrorBody = {};
-  try {
-    body = JSON.parse(text) as ErrorBody;
-  } catch {
-    return new Failure(
-      "refused",
-      `the answer is not Emporion's (HTTP ${response.status}): is ${response.url} the gateway?`,
-    );
-  }
+  const body = (await response.json().catch(() => ({}))) as ErrorBody;
   const details = (body.details ?? []).map(({ path, errors }) => `${path}: ${errors.join("; ")}`);
   return new Failure(
     response.status === 503 || response.status === 504 ? "unreachable" : "refused",
     body.message ?? `HTTP ${response.status}`,
     details,
+    body.code,
   );
 }

@@ -1,4 +1,4 @@
-import type { AgentView, Explanation, FrameworkView, OfferView } from "#protocol/api.js";
+import type { AgentView, FrameworkView, OfferView, RoleView } from "#protocol/api.js";
 import type { Resources } from "#protocol/resources.js";
 import type { TaskStatus } from "#protocol/task.js";
 import { amountText, portCount, portList, scalar, sum } from "#libs/core/resources.js";
@@ -30,7 +30,7 @@ export async function status(client: Client, output: Output): Promise<void> {
       used,
       total,
     });
-  const missing = agents.length - registered.length;
+  const missing = agents.filter(({ state }) => state !== "gone").length - registered.length;
   output.line(`cluster     ${client.url}`);
   output.line(
     `master      ${leader.master}, epoch ${leader.epoch}, leads for ${ageText(systemClock.now().wall - leader.since)}`,
@@ -165,28 +165,42 @@ export async function services(client: Client, output: Output): Promise<void> {
   output.list(["SERVICE", "ADDRESS", "HEALTH", "TASK", "AGENT"], rows, view);
 }
 
-export async function explain(
-  client: Client,
-  output: Output,
-  what: string,
-  { agent }: { readonly agent?: string } = {},
-): Promise<void> {
-  const [kind, id] = what.startsWith("/")
-    ? ["apps", what.slice(1)]
-    : what.startsWith("framework:")
-      ? ["frameworks", what.slice("framework:".length)]
-      : ["jobs", what];
-  const chosen = agent === undefined ? "" : `?agent=${encodeURIComponent(agent)}`;
-  const explanations = await client.get<Explanation[]>(`/cluster/explain/${kind}/${id}${chosen}`);
-  if (output.isJson) return output.json(explanations);
-  if (explanations.length === 0) return output.line(`${what}: nothing is waiting to be placed`);
-  for (const { summary, waiting, reasons, perAgent, leftOut, agents: count } of explanations) {
-    output.line(summary);
-    for (const each of waiting) output.line(`  ${each}`);
-    for (const { reason, agents: lacking } of reasons)
-      output.line(`  ${lacking} of ${count} agents: ${reason}`);
-    for (const { agent, reason } of perAgent)
-      output.line(`    ${agent}: ${reason || output.paint("green", "fits")}`);
-    if (leftOut !== undefined) output.line(`    and ${leftOut} other agents: --agent ID tells of one`);
-  }
+/** The weight of a role, and what its frameworks have. */
+export async function roles(client: Client, output: Output): Promise<void> {
+  const views = await client.get<RoleView[]>("/cluster/roles");
+  const rows = views.map(({ name, weight, share, used, frameworks: members }) => [
+    name,
+    weight,
+    // Shares are divided by weights: the lowest is served first.
+    `${(share * weight * 100).toFixed(1)} %`,
+    amountText("cpus", scalar(used, "cpus")),
+    amountText("mem", scalar(used, "mem")),
+    members.join(" ") || undefined,
+  ]);
+  output.list(["ROLE", "WEIGHT", "SHARE", "CPUS", "MEM", "FRAMEWORKS"], rows, views);
+}
+
+export async function setWeight(client: Client, output: Output, name: string, weight: number): Promise<void> {
+  const view = await client.put<RoleView>(`/cluster/roles/${encodeURIComponent(name)}`, { weight });
+  if (output.isJson) output.json(view);
+  else output.line(`role ${name}: weight ${view.weight}`);
+}
+
+export async function removeAgent(client: Client, output: Output, id: string, force: boolean): Promise<void> {
+  const path = `/cluster/agents/${encodeURIComponent(id)}`;
+  const { state } = await client.get<AgentView>(path);
+  await client.delete(`${path}?force=${force}`);
+  const isForgotten = state === "gone";
+  if (output.isJson) output.json({ id, state: isForgotten ? "forgotten" : "gone" });
+  else if (isForgotten) output.line(`agent ${id} is forgotten: its id may be used again`);
+  else
+    output.line(
+      `agent ${id} is gone: its tasks are given up, and it is refused if it comes back; removed once more it is forgotten`,
+    );
+}
+
+export async function removeFramework(client: Client, output: Output, id: string): Promise<void> {
+  await client.delete(`/cluster/frameworks/${encodeURIComponent(id)}`);
+  if (output.isJson) output.json({ id, removed: true });
+  else output.line(`framework ${id} is removed: its tasks are ended`);
 }

@@ -17,9 +17,27 @@ export class Failure extends Error {
   readonly exitCode: number;
   readonly details: readonly string[];
 
-  constructor(kind: keyof typeof exitCodes, message: string, details: readonly string[] = []) {
+  readonly #kind: keyof typeof exitCodes;
+
+  /** @param code what the gateway calls it, when it refused */
+  constructor(
+    kind: keyof typeof exitCodes,
+    message: string,
+    details: readonly string[] = [],
+    readonly code?: string,
+  ) {
     super(message);
+    this.#kind = kind;
     this.exitCode = exitCodes[kind];
     this.details = details;
+  }
+
+  /** The same, of something that has a place. */
+  at(place: string): Failure {
+    return new Failure(this.#kind, `${place}: ${this.message}`, this.details, this.code);
+  }
+
+  with(details: readonly string[]): Failure {
+    return new Failure(this.#kind, this.message, [...this.details, ...details], this.code);
   }
 }

@@ -3,18 +3,56 @@ import { text } from "node:stream/consumers";
 import { parseAllDocuments } from "yaml";
 import { Failure } from "./failure.js";
 
+/** Where in a file a definition stands: `web.yaml`, or of several `web.yaml: app 2 of 3 (/shop/web)`. */
+export function placeOf(
+  path: string,
+  {
+    what,
+    index,
+    count,
+    id,
+  }: { readonly what: string; readonly index: number; readonly count: number; readonly id?: string },
+): string {
+  const number = count > 1 ? `: ${what} ${index + 1} of ${count}` : "";
+  return `${shownPath(path)}${number}${id === undefined ? "" : ` (${id})`}`;
+}
+
+export function idOf({ id }: Record<string, unknown>, place: string): string {
+  if (typeof id === "string" && id !== "") return id;
+  throw new Failure("usage", `${place}: expected an \`id\`, found ${JSON.stringify(id) ?? "none"}`);
+}
+
+/** A refusal says of which definition it is. */
+export async function naming<T>(place: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw cause instanceof Failure ? cause.at(place) : cause;
+  }
+}
+
 /** The definitions in a JSON or YAML file (`-`: standard input): one, a list, or several YAML documents. */
 export async function readDefinitions(path: string): Promise<readonly Record<string, unknown>[]> {
   const documents = parseAllDocuments(await textOf(path));
-  const faults = documents.flatMap(({ errors }) =>
-    errors.map(({ message }) => message.split("\n")[0] ?? message),
+  const many = documents.length > 1;
+  const faults = documents.flatMap(({ errors }, index) =>
+    errors.map(
+      ({ message }) => `${many ? `document ${index + 1}: ` : ""}${message.split("\n")[0]?.replace(/:$/, "")}`,
+    ),
   );
   if (faults.length > 0) throw new Failure("usage", `${shownPath(path)} is neither JSON nor YAML`, faults);
-  const values = documents.flatMap((document) => document.toJS() as unknown);
-  if (values.every((value) => value === null)) throw new Failure("usage", `${shownPath(path)} is empty`);
-  for (const value of values)
-    if (typeof value !== "object" || value === null)
-      throw new Failure("usage", `${shownPath(path)}: expected an object, found ${JSON.stringify(value)}`);
+  const values = documents
+    .flatMap((document) => document.toJS() as unknown)
+    .filter((value) => value !== null);
+  if (values.length === 0) throw new Failure("usage", `${shownPath(path)} is empty`);
+  for (const [index, value] of values.entries())
+    if (typeof value !== "object" || Array.isArray(value)) {
+      const place = placeOf(path, { what: "definition", index, count: values.length });
+      throw new Failure(
+        "usage",
+        `${place}: expected an object with an \`id\`, found ${JSON.stringify(value).slice(0, 80)}`,
+      );
+    }
   return values as Record<string, unknown>[];
 }
 

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
-import { readDefinitions } from "./files.js";
+import { mainReason } from "./explain-command.js";
+import { idOf, naming, placeOf, readDefinitions } from "./files.js";
 import type { Output } from "./output.js";
 import { waitFor } from "./progress.js";
 import type { Waiting } from "./app-commands.js";
@@ -40,17 +41,29 @@ interface JobInfo {
 
 /** `what`: the id of a job that is there, or a file with a definition, which is submitted first unless it is there. */
 export async function run(client: Client, output: Output, what: string, waiting: Waiting): Promise<void> {
-  const id = existsSync(what) || what === "-" ? await submitted(client, what) : what;
-  const started = await client.post<RunInfo>(`/v1/jobs/${id}/runs`);
+  const isFile = what === "-" || what.includes("/") || existsSync(what);
+  const { id, isNew } = isFile ? await submitted(client, what) : { id: what, isNew: true };
+  if (!isNew && !output.isJson)
+    process.stderr.write(
+      `${id} is there already and runs as it was submitted then; \`emporion job rm ${id}\` makes room for another definition\n`,
+    );
+  const started = isFile
+    ? await client.post<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs`)
+    : await unlessMissingFile(what, client.post<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs`));
   if (!waiting.wait) return output.isJson ? output.json(started) : output.line(started.id);
   if (!output.isJson) process.stderr.write(`${id}: run ${started.id}\n`);
   const ended = await waitFor(
     async () => {
-      const present = await client.get<RunInfo>(`/v1/jobs/${id}/runs/${started.id}`);
+      const present = await client.get<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs/${started.id}`);
       const text = `${id}: ${present.status}, attempt ${present.tasks.length}`;
       return isEnded(present) ? { text, done: present } : { text };
     },
-    { timeoutMs: waiting.timeout * 1000, quiet: output.isJson, goal: `running ${id}` },
+    {
+      timeoutMs: waiting.timeout * 1000,
+      quiet: output.isJson,
+      goal: `running ${id}`,
+      late: () => mainReason(client, id),
+    },
   );
   show(output, ended);
   if (ended.status !== "SUCCESS")
@@ -77,7 +90,7 @@ export async function result(
   id: string,
   runId: string | undefined,
 ): Promise<void> {
-  const runs = await client.get<RunInfo[]>(`/v1/jobs/${id}/runs?all=true`);
+  const runs = await client.get<RunInfo[]>(`/v1/jobs/${encodeURIComponent(id)}/runs?all=true`);
   const found =
     runId === undefined
       ? runs.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0]
@@ -95,20 +108,66 @@ export async function result(
 }
 
 export async function remove(client: Client, output: Output, id: string, stop: boolean): Promise<void> {
-  await client.delete(`/v1/jobs/${id}?stopCurrentJobRuns=${stop}`);
+  await client
+    .delete(`/v1/jobs/${encodeURIComponent(id)}?stopCurrentJobRuns=${stop}`)
+    .catch((cause: unknown) => {
+      const hasRuns = cause instanceof Failure && cause.code === "conflict" && !stop;
+      throw hasRuns ? cause.with(["--stop stops them first"]) : cause;
+    });
   if (output.isJson) output.json({ id, removed: true });
   else output.line(`${id} removed`);
 }
 
-async function submitted(client: Client, path: string): Promise<string> {
+/** Stops a run: the only active one unless one is named. */
+export async function stop(
+  client: Client,
+  output: Output,
+  id: string,
+  runId: string | undefined,
+): Promise<void> {
+  const job = `/v1/jobs/${encodeURIComponent(id)}`;
+  const run = runId ?? (await onlyActive(client, id));
+  const stopped = await client.post<RunInfo>(`${job}/runs/${encodeURIComponent(run)}/actions/stop`);
+  if (output.isJson) output.json(stopped);
+  else output.line(`${id}: run ${run} is being stopped`);
+}
+
+async function onlyActive(client: Client, id: string): Promise<string> {
+  const [first, ...more] = await client.get<RunInfo[]>(`/v1/jobs/${encodeURIComponent(id)}/runs`);
+  if (first === undefined) throw new Failure("refused", `${id} has no active run`);
+  if (more.length > 0)
+    throw new Failure(
+      "usage",
+      `${id} has ${more.length + 1} active runs; name one`,
+      [first, ...more].map((run) => `${run.id}  ${run.status}, since ${run.createdAt}`),
+    );
+  return first.id;
+}
+
+/** What looks like a file and is none, nor a job, was meant to be a file. */
+async function unlessMissingFile<T>(what: string, started: Promise<T>): Promise<T> {
+  try {
+    return await started;
+  } catch (cause) {
+    if (cause instanceof Failure && cause.code === "not-found" && /\.(ya?ml|json)$/i.test(what))
+      throw new Failure("usage", `cannot read ${what}: there is no such file, and no job of this name`);
+    throw cause;
+  }
+}
+
+async function submitted(
+  client: Client,
+  path: string,
+): Promise<{ readonly id: string; readonly isNew: boolean }> {
   const [definition, ...more] = await readDefinitions(path);
   if (definition === undefined || more.length > 0)
     throw new Failure("usage", `${path}: expected one job, found ${more.length + 1}`);
-  const id = definition["id"];
-  if (typeof id !== "string") throw new Failure("usage", `${path}: the job has no \`id\``);
+  const id = idOf(definition, placeOf(path, { what: "job", index: 0, count: 1 }));
   const jobs = await client.get<JobInfo[]>("/v1/jobs");
-  if (!jobs.some((job) => job.id === id)) await client.post("/v1/jobs", definition);
-  return id;
+  const isNew = !jobs.some((job) => job.id === id);
+  if (isNew)
+    await naming(placeOf(path, { what: "job", index: 0, count: 1, id }), client.post("/v1/jobs", definition));
+  return { id, isNew };
 }
 
 function show(output: Output, ended: RunInfo): void {

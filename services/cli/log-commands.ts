@@ -12,7 +12,7 @@ export interface LogOptions {
   readonly follow?: boolean;
   readonly stderr?: boolean;
   /** bytes */
-  readonly tail?: string;
+  readonly tail?: number;
 }
 
 /** `what`: a task's id, or the name of an app or job: then its one task, or the last one started. */
@@ -22,7 +22,10 @@ export async function logs(
   { follow = false, stderr = false, tail }: LogOptions,
 ): Promise<void> {
   const task = await taskOf(client, what);
-  const query = new URLSearchParams({ follow: String(follow), ...(tail !== undefined && { tail }) });
+  const query = new URLSearchParams({
+    follow: String(follow),
+    ...(tail !== undefined && { tail: String(tail) }),
+  });
   const response = await client.open(
     "GET",
     `/cluster/tasks/${task}/${stderr ? "stderr" : "stdout"}?${String(query)}`,
@@ -45,7 +48,7 @@ async function taskOf(client: Client, what: string): Promise<string> {
   if (last === undefined)
     throw new Failure(
       "refused",
-      `there is no task, app or job ${what}; \`emporion tasks --all\` lists the tasks`,
+      `there is no task, app or job ${what}, or no task of it was launched; \`emporion tasks --all\` lists the tasks`,
     );
   const running = named.filter(({ endedAt }) => endedAt === undefined);
   if (running.length > 1)

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { taskStates } from "#protocol/task.js";
 import * as app from "./app-commands.js";
 import * as auth from "./auth-commands.js";
 import { Client } from "./client.js";
 import * as cluster from "./cluster-commands.js";
+import { explain } from "./explain-command.js";
 import { exitCodes, Failure } from "./failure.js";
 import * as job from "./job-commands.js";
 import * as log from "./log-commands.js";
@@ -50,7 +52,7 @@ function tokenOfFile(): string | undefined {
 
 const reached = (): { client: Client; output: Output } => {
   const { url, token = tokenOfFile(), output } = program.opts<Globals>();
-  if (!URL.canParse(url))
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new Failure("usage", `--url: expected an address like http://127.0.0.1:8080, found ${url}`);
   return { client: new Client(token === undefined ? { url } : { url, token }), output: new Output(output) };
 };
@@ -65,8 +67,31 @@ const simple = (name: string, description: string, run: (client: Client, output:
     });
 
 simple("status", "the cluster at a glance", cluster.status);
-simple("agents", "hosts: what they have and what is used", cluster.agents);
-simple("frameworks", "schedulers: their shares and what they want", cluster.frameworks);
+const agents = simple("agents", "hosts: what they have and what is used", cluster.agents);
+agents
+  .command("rm <id>")
+  .description("give up an unreachable agent for good: its tasks count as lost; once more: forget its id")
+  .option("--force", "also one that the leader still waits for", false)
+  .action(async (id: string, { force }: { force: boolean }) => {
+    const { client, output } = reached();
+    await cluster.removeAgent(client, output, id, force);
+  });
+const frameworks = simple("frameworks", "schedulers: their shares and what they want", cluster.frameworks);
+frameworks
+  .command("rm <id>")
+  .description("forget a framework; its tasks are ended")
+  .action(async (id: string) => {
+    const { client, output } = reached();
+    await cluster.removeFramework(client, output, id);
+  });
+const roles = simple("roles", "how frameworks share the cluster: weights and shares", cluster.roles);
+roles
+  .command("weight <name> <weight>")
+  .description("set a role's weight: with 2 it gets twice of what one with 1 gets; 1 unless set")
+  .action(async (name: string, text: string) => {
+    const { client, output } = reached();
+    await cluster.setWeight(client, output, name, weightOf(text));
+  });
 simple("offers", "what is on offer now, and to whom", cluster.offers);
 simple("services", "where the running services are", cluster.services);
 
@@ -76,7 +101,7 @@ program
   .option("-a, --all", "ended ones too", false)
   .option("--framework <id>", "only of this framework")
   .option("--agent <id>", "only on this agent")
-  .option("--state <state>", "only in this state")
+  .addOption(new Option("--state <state>", "only in this state").choices(taskStates))
   .option("--name <name>", "only of this app or job")
   .action(async ({ all, ...filter }: { all: boolean } & Record<string, string | undefined>) => {
     const { client, output } = reached();
@@ -85,11 +110,13 @@ program
 
 program
   .command("explain <what>")
-  .description("why an app (/demo/web), a job (demo.pi) or a framework (framework:apps) is not placed")
+  .description(
+    "why an app (/demo/web or app:/demo/web), a job (demo.pi or job:demo.pi) or a framework (framework:apps) is not placed",
+  )
   .option("--agent <id>", "why not on this agent")
   .action(async (what: string, options: { agent?: string }) => {
     const { client, output } = reached();
-    await cluster.explain(client, output, what, options);
+    await explain(client, output, what, options);
   });
 
 program
@@ -97,7 +124,7 @@ program
   .description("what a task writes: by its id, or by the app or job when it has one task")
   .option("-f, --follow", "stay until the task ends")
   .option("--stderr", "what it writes to stderr")
-  .option("--tail <bytes>", "begin so many bytes before the end")
+  .option("--tail <bytes>", "begin so many bytes before the end", bytes)
   .action(async (what: string, options: log.LogOptions) => log.logs(reached().client, what, options));
 
 program
@@ -109,6 +136,17 @@ program
     const { client, output } = reached();
     await log.events(client, output, options);
   });
+
+function bytes(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected a number of bytes.");
+  return Number(text);
+}
+
+function weightOf(text: string): number {
+  const weight = Number(text);
+  if (text.trim() !== "" && weight > 0 && weight <= 1_000_000) return weight;
+  throw new Failure("usage", `weight: expected a number above 0, at most 1000000, found ${text}`);
+}
 
 function seconds(text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError("Expected a number of seconds.");
@@ -169,6 +207,13 @@ jobs
   .action(async (id: string, run: string | undefined) => {
     const { client, output } = reached();
     await job.result(client, output, id, run);
+  });
+jobs
+  .command("stop <id> [run]")
+  .description("stop a run: the only active one unless named")
+  .action(async (id: string, run: string | undefined) => {
+    const { client, output } = reached();
+    await job.stop(client, output, id, run);
   });
 jobs
   .command("rm <id>")

@@ -17,6 +17,8 @@ export interface WaitOptions {
   readonly quiet: boolean;
   /** What is waited for, for the line that says it took too long. */
   readonly goal: string;
+  /** What more is to be said then, a line each. */
+  readonly late?: () => Promise<readonly string[]>;
 }
 
 const everyMs = 200;
@@ -24,7 +26,7 @@ const everyMs = 200;
 /** Looks again and again until it is done, and says where it stands: on a terminal in one line that changes, else a line a change. */
 export async function waitFor<T>(
   look: () => Promise<Step<T>>,
-  { timeoutMs, quiet, goal }: WaitOptions,
+  { timeoutMs, quiet, goal, late = async () => [] }: WaitOptions,
 ): Promise<T> {
   const clock = systemClock;
   const spinner =
@@ -41,7 +43,8 @@ export async function waitFor<T>(
       if (clock.now().mono >= giveUpAt)
         throw new Failure(
           "timeout",
-          `${goal}: not yet after ${timeoutMs / 1000} s; it goes on. Last: ${said}`,
+          `${goal}: not done after ${timeoutMs / 1000} s; it goes on. Last: ${said}`,
+          await late().catch(() => []),
         );
       await delay(clock, everyMs);
     }

@@ -71,7 +71,7 @@ export function appRoutes(app: FastifyInstance, { api }: Parts): void {
 
   app.put<{
     Params: { "*": string };
-    Querystring: { partialUpdate: boolean; force: boolean };
+    Querystring: { partialUpdate: boolean; force: boolean; dryRun: boolean };
     Body: Record<string, unknown>;
   }>(
     "/v2/apps/*",
@@ -82,13 +82,15 @@ export function appRoutes(app: FastifyInstance, { api }: Parts): void {
         querystring: Type.Object({
           partialUpdate: Type.Boolean({ default: true }),
           force: Type.Boolean({ default: false }),
+          dryRun: Type.Boolean({ default: false, description: "only say whether it would be taken" }),
         }),
         body: AnyObject,
       },
     },
     async ({ params, query, body }, answer) => {
       const id = appIdOf(params["*"]);
-      if (onlyScales(body) && query.partialUpdate)
+      const { dryRun } = query;
+      if (onlyScales(body) && query.partialUpdate && !dryRun)
         return answered(
           answer,
           await api.call(appsApi.scale, { id, instances: checkedInstances(body.instances) }),
@@ -99,8 +101,8 @@ export function appRoutes(app: FastifyInstance, { api }: Parts): void {
       const definition = checked(
         present === undefined ? { ...body, id } : merged(present.app.definition, body, id),
       );
-      const { deployment, created } = await api.call(appsApi.put, { definition, mode: "put" });
-      void answer.code(created ? 201 : 200);
+      const { deployment, created } = await api.call(appsApi.put, { definition, mode: "put", dryRun });
+      void answer.code(created && !dryRun ? 201 : 200);
       return answered(answer, deployment);
     },
   );

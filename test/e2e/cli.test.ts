@@ -79,10 +79,62 @@ describe("the command line", function () {
     assert.equal((await emporion("app", "deploy", "--no-wait", path)).code, 0);
     const explained = await emporion("explain", "/cli/far");
     assert.equal(explained.code, 0, explained.err);
-    assert.match(explained.out, /3 of 3 agents: .*rack/);
+    assert.match(explained.out, /3 of 3 agents never: constraint on rack/);
+    assert.equal(explained.out.match(/agent-a: .*asked: is z$/gm)?.length, 1);
+    assert.equal((await emporion("explain", "app:/cli/far")).code, 0);
     const late = await emporion("app", "deploy", "--timeout", "1", path);
     assert.equal(late.code, 5);
+    assert.match(
+      late.err,
+      /not done after 1 s; it goes on.*\n {2}\/cli\/far: 0 of 1 run; .*rack.*`emporion explain \/cli\/far` tells more/s,
+    );
     await emporion("app", "rm", "/cli/far");
+  });
+
+  it("of several apps in a file none is deployed when one is refused, and each fault has its place", async () => {
+    const path = file(
+      "several.yaml",
+      "id: /cli/first\ncmd: sleep 9\n---\nid: /Cli/Second\ncmd: sleep 9\n---\nid: /cli/third\ncpus: -1\ncmd: sleep 9\n",
+    );
+    const refused = await emporion("app", "deploy", path);
+    assert.equal(refused.code, 4);
+    assert.match(
+      refused.err,
+      /several\.yaml: app 2 of 3 \(\/Cli\/Second\): .*\n {2}\/id: expected an id like \/shop\/web/,
+    );
+    assert.match(refused.err, /several\.yaml: app 3 of 3 \(\/cli\/third\): .*\n {4}\/cpus: expected/);
+    assert.equal(refused.out, "");
+    assert.equal((await emporion("app", "rm", "/cli/first")).code, 4);
+  });
+
+  it("stops a run, weighs a role, and removes nothing that is there and lives", async () => {
+    const path = file("long.json", JSON.stringify({ id: "cli.long", run: { cmd: "sleep 500", ...small } }));
+    assert.equal((await emporion("job", "run", "--no-wait", path)).code, 0);
+    const kept = await emporion("job", "rm", "cli.long");
+    assert.equal(kept.code, 4);
+    assert.match(kept.err, /--stop stops them first/);
+    assert.match((await emporion("job", "stop", "cli.long")).out, /is being stopped/);
+    assert.equal((await emporion("job", "rm", "cli.long", "--stop")).code, 0);
+    assert.equal((await emporion("roles", "weight", "cli", "2")).out, "role cli: weight 2\n");
+    assert.match((await emporion("roles")).out, /^cli\s+2\s/m);
+    const alive = await emporion("agents", "rm", "agent-a", "--force");
+    assert.equal(alive.code, 4);
+    assert.match(alive.err, /agent-a is there: stop it first/);
+  });
+
+  it("logs of what never started say why", async () => {
+    const path = file(
+      "missing.json",
+      JSON.stringify({ ...sleeper("/cli/missing", 1), fetch: [{ uri: "file:///no/where.jar" }] }),
+    );
+    assert.equal((await emporion("app", "deploy", "--timeout", "3", path)).code, 5);
+    const { err, code } = await emporion("logs", "/cli/missing");
+    assert.equal(code, 4);
+    assert.match(
+      err,
+      /never started, so there is no stdout: failed \(artifact-missing: .*looked for at \/no\/where\.jar\)/,
+    );
+    await emporion("app", "rm", "/cli/missing");
   });
 
   it("says what is wrong in one line, each kind with an exit code of its own", async () => {
@@ -97,6 +149,16 @@ describe("the command line", function () {
       [["app", "deploy", file("faulty.yaml", "id: /cli/faulty\ncpus: -1\n")], 4, /\/cpus: expected/],
       [["app", "rm", "/cli/none"], 4, /cli\/none/],
       [["job", "result", "cli.none"], 4, /cli\.none/],
+      [
+        ["job", "run", "nope.yaml"],
+        2,
+        /^emporion: cannot read nope\.yaml: there is no such file, and no job/,
+      ],
+      [["tasks", "--state", "bogus"], 2, /staging, starting, running, killing, finished, failed, killed/],
+      [["logs", "x", "--tail", "abc"], 2, /'abc' is invalid\. Expected a number of bytes/],
+      [["frameworks", "rm", "none"], 4, /^emporion: framework none is not known/],
+      [["agents", "rm", "none"], 4, /^emporion: agent none is not known/],
+      [["roles", "weight", "apps", "0"], 2, /expected a number above 0/],
       [["logs", "nothing"], 4, /there is no task, app or job nothing/],
       [["app", "scale", "/cli/none", "many"], 2, /expected a whole number from 0, found many/],
     ];
@@ -108,6 +170,12 @@ describe("the command line", function () {
     const nobody = await run(["status"], "http://127.0.0.1:9");
     assert.equal(nobody.code, 3);
     assert.match(nobody.err, /^emporion: no cluster answers at http:\/\/127\.0\.0\.1:9/);
+    const consul = await run(["status"], cluster.consul.url);
+    assert.equal(consul.code, 3);
+    assert.match(consul.err, /^emporion: what answers at .* is not Emporion's gateway \(HTTP 404\).*\n$/);
+    const nats = await run(["status"], cluster.natsUrl.replace("nats:", "http:"));
+    assert.equal(nats.code, 3);
+    assert.match(nats.err, /^emporion: what answers at .* does not speak HTTP.*\n$/);
   });
 });
 

@@ -66,6 +66,15 @@ describe("apps", () => {
     assert.equal(play.bucket.size, 0);
   });
 
+  it("tried dry changes nothing, and is refused as it would be", () => {
+    const play = cluster();
+    const dry = (given: object) => ({ definition: definition(given), mode: "put", dryRun: true });
+    assert.equal(play.ask<{ created: boolean }>("put", dry({})).created, true);
+    assert.equal(play.bucket.size, 0);
+    assert.equal(play.launched.length, 0);
+    assert.equal(play.refusalOf("put", dry({ args: ["x"], cmd: "y" })).code, "invalid");
+  });
+
   it("refuses service names that another app has", () => {
     const play = cluster();
     put(play, { id: "/demo/web" });
