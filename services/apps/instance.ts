@@ -21,6 +21,8 @@ export interface Instance {
   readonly healthy: boolean | undefined;
   /** Monotonic ms. */
   readonly unreachableSince: number | undefined;
+  /** Its agent is to be empty: it serves until another one does in its place. */
+  readonly isLeaving: boolean;
   /** Wall ms. */
   readonly stagedAt: number;
   /** Wall ms of its agent. */
@@ -44,6 +46,7 @@ export function instanceOf(task: FrameworkTask, data: TaskData, isCondemned: boo
     isChecked: spec.healthCheck !== undefined,
     healthy: latest?.healthy,
     unreachableSince: task.unreachableSince,
+    isLeaving: task.draining !== undefined,
     stagedAt: task.launchedAt.wall,
     startedAt: task.startedAt,
     message: latest?.message,

@@ -73,11 +73,11 @@ export class ManagedApp {
     return this.plan?.settled === true && !this.isDeleted;
   }
 
-  /** Instances of the present configuration, as the rules on counts see them. `seen`: agents that could be had lately. */
+  /** Instances of the present configuration that are to stay where they are, as the rules on counts see them. `seen`: agents that could be had lately. */
   counted(seen: readonly Attributes[]): Counted {
     const { instances, app } = this;
     const present = [...instances.values()].filter(
-      ({ configVersion }) => configVersion === app.configVersion,
+      ({ configVersion, isLeaving }) => configVersion === app.configVersion && !isLeaving,
     );
     const placed = present.map(({ attributes }) => attributes);
     return new Counted({ instances: app.definition.instances, placed, seen });

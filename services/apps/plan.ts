@@ -19,10 +19,12 @@ export interface Plan {
   readonly launch: number;
   /** Which shall end. What is asked to end once is never taken back. */
   readonly kill: readonly Instance[];
-  /** As many as wanted serve, and nothing else is there. */
+  /** As many as wanted serve, and nothing else is there; some of them may be on draining agents, and wait for another place. */
   readonly settled: boolean;
   /** Instances of an older configuration that wait for a successor to serve. */
   readonly waitingForSuccessor: number;
+  /** Present ones of this configuration on draining agents, which wait for the same. */
+  readonly leaving: number;
   /** Monotonic ms at which the plan may change without an event. */
   readonly nextAt: number;
 }
@@ -32,7 +34,8 @@ export interface Plan {
  * maximumOverCapacity 1). With `wanted` = n:
  *
  * ```
- *  present = not ending, not given up        current = present of this configuration     old = the other present ones
+ *  present = not ending, not given up        current = present of this configuration, not on a draining agent
+ *                                            old = the other present ones
  *
  *  launch  = min(n − current, 2n − present − ending)      never more than 2n take room
  *  keepOld = n − serving current                          one old goes for each new one that serves
@@ -41,7 +44,7 @@ export interface Plan {
  *
  * So while a change goes on, as many serve as before up to n. An instance on an unreachable agent is given up after
  * `replaceAfterMs`: it counts no more, so another one is launched; when its agent returns it counts again, and one of them
- * is surplus.
+ * is surplus. One on a draining agent is treated as old: it serves until its successor does.
  */
 export function planFor(situation: Situation, now: number): Plan {
   const { wanted, isDeleted, configVersion, replaceAfterMs, groups, instances } = situation;
@@ -55,8 +58,10 @@ export function planFor(situation: Situation, now: number): Plan {
 
   const counted = instances.filter((instance) => givenUp(instance) > now);
   const present = counted.filter(({ isEnding }) => !isEnding);
-  const current = present.filter((instance) => instance.configVersion === configVersion);
-  const old = present.filter((instance) => instance.configVersion !== configVersion);
+  const isOfNow = (instance: Instance) => instance.configVersion === configVersion;
+  const current = present.filter((instance) => isOfNow(instance) && !instance.isLeaving);
+  const leaving = present.filter((instance) => isOfNow(instance) && instance.isLeaving);
+  const old = present.filter((instance) => !isOfNow(instance) || instance.isLeaving);
   const serving = current.filter(serves).length;
 
   const keepOld = Math.max(0, wanted - serving);
@@ -66,8 +71,9 @@ export function planFor(situation: Situation, now: number): Plan {
   return {
     launch: Math.max(0, Math.min(wanted - current.length, 2 * wanted - counted.length)),
     kill,
-    settled: serving === wanted && counted.length === wanted,
-    waitingForSuccessor: Math.min(served.length, keepOld),
+    settled: serving + leaving.filter(serves).length === wanted && counted.length === wanted,
+    waitingForSuccessor: Math.min(served.filter((instance) => !isOfNow(instance)).length, keepOld),
+    leaving: Math.min(leaving.length, keepOld),
     nextAt: Math.min(never, ...counted.map(givenUp)),
   };
 }
@@ -91,4 +97,11 @@ function surplus(
 const isKnownToStart = (instance: Instance): boolean =>
   isStarting(instance) && instance.phase !== "launching" && !isUnreachable(instance);
 
-const nothing: Plan = { launch: 0, kill: [], settled: false, waitingForSuccessor: 0, nextAt: never };
+const nothing: Plan = {
+  launch: 0,
+  kill: [],
+  settled: false,
+  waitingForSuccessor: 0,
+  leaving: 0,
+  nextAt: never,
+};

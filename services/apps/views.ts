@@ -60,13 +60,18 @@ export function demandOf(
   const running = [...managed.instances.values()].filter(
     (instance) => instance.phase === "running" && !isUnreachable(instance),
   ).length;
+  const leaving = managed.plan?.leaving ?? 0;
   return {
     about: managed.id,
     framework: facts.framework,
     need: managed.shape.need,
-    waiting: managed.isSettled ? [] : [...waitingReasons(managed, facts.at), ...facts.hindered, ...leftOut],
+    waiting:
+      managed.isSettled && leaving === 0
+        ? []
+        : [...waitingReasons(managed, facts.at), ...facts.hindered, ...leftOut],
     wanted: managed.wanted,
     running,
+    ...(leaving > 0 && { leaving }),
     ...(counting.length > 0 && { counting }),
   };
 }
@@ -85,7 +90,10 @@ function waitingReasons(managed: ManagedApp, at: Instant): string[] {
       `${countText(plan.waitingForSuccessor, "instance")} of an older version wait for their successors to ` +
         (app.definition.healthChecks.length > 0 ? "become healthy" : "run"),
     );
-  const current = instances.filter((each) => each.configVersion === app.configVersion && !each.isEnding);
+  if (plan.leaving > 0) reasons.push(leavingText(plan.leaving, instances));
+  const current = instances.filter(
+    (each) => each.configVersion === app.configVersion && !each.isEnding && !each.isLeaving,
+  );
   const heldBack = managed.wanted - current.length - plan.launch;
   if (heldBack > 0)
     reasons.push(
@@ -109,6 +117,13 @@ function waitingReasons(managed: ManagedApp, at: Instant): string[] {
     );
   if (refusals.length > 0) reasons.push(refusalsText(refusals));
   return reasons;
+}
+
+/** What has no other place stays until the deadline of its agent: that is said too. */
+function leavingText(count: number, instances: readonly Instance[]): string {
+  const agents = new Set(instances.filter(({ isLeaving }) => isLeaving).map(({ agent }) => agent));
+  const where = `${countText(agents.size, "draining agent")} (${[...agents].slice(0, 5).join(", ")})`;
+  return `${countText(count, "instance")} on ${where} ${count === 1 ? "stays" : "stay"} until others serve elsewhere`;
 }
 
 /** `backing off for 12 s after 3 failures: last demo_web.1-4 on 10.0.0.5: exited with code 1`. */

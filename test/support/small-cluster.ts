@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { AgentStanding } from "#protocol/framework.js";
+import type { AgentStanding, Draining } from "#protocol/framework.js";
 import type { ClusterEvent } from "#protocol/event.js";
 import type { Refusal } from "#protocol/errors.js";
 import type { Kill } from "#protocol/launch.js";
@@ -37,6 +37,7 @@ interface AgentState {
   readonly attributes: Attributes;
   readonly tasks: Map<string, TaskStatus>;
   isReachable: boolean;
+  draining: Draining | undefined;
   offers: number;
 }
 
@@ -109,6 +110,7 @@ export class SmallCluster {
       attributes,
       tasks: new Map(),
       isReachable: true,
+      draining: undefined,
       offers: 0,
     });
     this.#hasNews = true;
@@ -184,13 +186,30 @@ export class SmallCluster {
 
   cutOff(agent: string): void {
     this.#agents.get(agent)!.isReachable = false;
-    this.#leaderSays({ agent, state: "unreachable" });
+    this.#leaderSays(this.#standing(agent));
   }
 
   comesBack(agent: string): void {
     this.#agents.get(agent)!.isReachable = true;
     this.#hasNews = true;
-    this.#leaderSays({ agent, state: "registered" });
+    this.#leaderSays(this.#standing(agent));
+  }
+
+  drain(agent: string, draining: Draining = {}): void {
+    this.#agents.get(agent)!.draining = draining;
+    this.#leaderSays(this.#standing(agent));
+  }
+
+  activate(agent: string): void {
+    this.#agents.get(agent)!.draining = undefined;
+    this.#hasNews = true;
+    this.#leaderSays(this.#standing(agent));
+  }
+
+  /** The deadline of its drain has come. */
+  endsAllOn(agent: string): void {
+    for (const { agent: where, spec } of this.alive)
+      if (where === agent) this.ends(spec.id, { state: "killed", reason: "drained" });
   }
 
   /** An operator gives it up. */
@@ -347,10 +366,13 @@ export class SmallCluster {
   }
 
   #standings(): AgentStanding[] {
-    return [...this.#agents.values()].map(({ id, isReachable }) => ({
-      agent: id,
-      state: isReachable ? "registered" : "unreachable",
-    }));
+    return [...this.#agents.keys()].map((id) => this.#standing(id));
+  }
+
+  #standing(id: string): AgentStanding {
+    const { isReachable, draining } = this.#agents.get(id)!;
+    const state = isReachable ? "registered" : "unreachable";
+    return { agent: id, state, ...(draining && { draining }) };
   }
 
   #leaderSays(agent: AgentStanding): void {
@@ -371,7 +393,7 @@ export class SmallCluster {
   #offer(): void {
     this.#hasNews = false;
     const offers = [...this.#agents.values()]
-      .filter(({ isReachable }) => isReachable)
+      .filter(({ isReachable, draining }) => isReachable && draining === undefined)
       .map((agent) => this.#offerOf(agent));
     this.#emit({
       type: "leaderSaid",

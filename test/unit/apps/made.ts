@@ -34,6 +34,7 @@ export const instance = ({
     isChecked: false,
     healthy: undefined,
     unreachableSince: undefined,
+    isLeaving: false,
     stagedAt: 1000,
     startedAt: 1000,
     message: undefined,
