@@ -265,17 +265,19 @@ export const masterApi = {
     Nothing,
   ),
   /** No more offers of this agent, and its tasks are to go elsewhere; `deadlineMs`: what still runs after so long is ended. Again: from now, with this deadline. */
-  drainAgent: apiCall(
-    "master",
-    "drainAgent",
-    Type.Object({
-      agent: AgentId,
-      deadlineMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 31_536_000_000 })),
-    }),
-    AgentView,
+  drainAgent: repeatable(
+    apiCall(
+      "master",
+      "drainAgent",
+      Type.Object({
+        agent: AgentId,
+        deadlineMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 31_536_000_000 })),
+      }),
+      AgentView,
+    ),
   ),
   /** The agent takes tasks again. */
-  activateAgent: apiCall("master", "activateAgent", Type.Object({ agent: AgentId }), AgentView),
+  activateAgent: repeatable(apiCall("master", "activateAgent", Type.Object({ agent: AgentId }), AgentView)),
   /** Forgets a framework and has its tasks killed. */
   removeFramework: apiCall("master", "removeFramework", Type.Object({ framework: FrameworkId }), Nothing),
   leader: repeatable(

@@ -4,6 +4,7 @@ import type { TaskStatus } from "#protocol/task.js";
 import { amountText, portCount, portList, scalar, sum } from "#libs/core/resources.js";
 import { systemClock } from "./clock.js";
 import type { Client } from "./client.js";
+import { standingText } from "./drain-commands.js";
 import { ageText, type Output } from "./output.js";
 
 const ofTotal = (name: string, used: Resources, total: Resources): string =>
@@ -31,12 +32,13 @@ export async function status(client: Client, output: Output): Promise<void> {
       total,
     });
   const missing = agents.filter(({ state }) => state !== "gone").length - registered.length;
+  const draining = registered.filter(({ drain }) => drain !== undefined).length;
   output.line(`cluster     ${client.url}`);
   output.line(
     `master      ${leader.master}, epoch ${leader.epoch}, leads for ${ageText(systemClock.now().wall - leader.since)}`,
   );
   output.line(
-    `agents      ${registered.length} registered${missing > 0 ? output.paint("red", `, ${missing} not`) : ""}`,
+    `agents      ${registered.length} registered${draining > 0 ? output.paint("yellow", `, ${draining} of them drained or draining`) : ""}${missing > 0 ? output.paint("red", `, ${missing} not`) : ""}`,
   );
   output.line(
     `frameworks  ${frameworks.map(({ id, state }) => (state === "connected" ? id : output.paint("yellow", `${id} (${state})`))).join(", ") || "none"}`,
@@ -49,9 +51,9 @@ export async function status(client: Client, output: Output): Promise<void> {
 
 export async function agents(client: Client, output: Output): Promise<void> {
   const views = await client.get<AgentView[]>("/cluster/agents");
-  const rows = views.map(({ info, state, used, tasks, heardMsAgo }) => [
+  const rows = views.map(({ info, state, drain, used, tasks, heardMsAgo }) => [
     info.id,
-    state,
+    standingText(state, drain),
     info.host,
     tasks,
     ofTotal("cpus", used, info.totals),

@@ -6,6 +6,7 @@ import * as auth from "./auth-commands.js";
 import { Client } from "./client.js";
 import * as cluster from "./cluster-commands.js";
 import { explain } from "./explain-command.js";
+import * as drain from "./drain-commands.js";
 import { exitCodes, Failure } from "./failure.js";
 import * as job from "./job-commands.js";
 import * as log from "./log-commands.js";
@@ -75,6 +76,31 @@ agents
   .action(async (id: string, { force }: { force: boolean }) => {
     const { client, output } = reached();
     await cluster.removeAgent(client, output, id, force);
+  });
+agents
+  .command("drain <id>")
+  .description("empty an agent: no new tasks, those that are there move elsewhere; jobs run on")
+  .option(
+    "--deadline <seconds>",
+    "what still runs after so long is ended; it is let go on unless given",
+    seconds,
+  )
+  .option("--no-wait", "do not wait until it is empty")
+  .option(
+    "--timeout <seconds>",
+    "how long to wait; a minute more than the deadline, or 300 without one",
+    seconds,
+  )
+  .action(async (id: string, options: drain.DrainOptions) => {
+    const { client, output } = reached();
+    await drain.drain(client, output, id, options);
+  });
+agents
+  .command("activate <id>")
+  .description("end an agent's drain: it takes tasks again")
+  .action(async (id: string) => {
+    const { client, output } = reached();
+    await drain.activate(client, output, id);
   });
 const frameworks = simple("frameworks", "schedulers: their shares and what they want", cluster.frameworks);
 frameworks

@@ -1,0 +1,73 @@
+import type { AgentView } from "#protocol/api.js";
+import { countText } from "#libs/core/words.js";
+import { systemClock } from "./clock.js";
+import type { Client } from "./client.js";
+import { Failure } from "./failure.js";
+import { ageText, type Output } from "./output.js";
+import { type Step, waitFor } from "./progress.js";
+
+export interface DrainOptions {
+  /** seconds */
+  readonly deadline?: number;
+  readonly wait: boolean;
+  /** seconds */
+  readonly timeout?: number;
+}
+
+const pathOf = (id: string): string => `/cluster/agents/${encodeURIComponent(id)}`;
+
+/** Drains, and waits until nothing runs there any more. */
+export async function drain(
+  client: Client,
+  output: Output,
+  id: string,
+  { deadline, wait, timeout }: DrainOptions,
+): Promise<void> {
+  const asked = deadline === undefined ? {} : { deadlineSeconds: deadline };
+  const begun = await client.post<AgentView>(`${pathOf(id)}/drain`, asked);
+  const seconds = timeout ?? (deadline === undefined ? 300 : deadline + 60);
+  const view = wait
+    ? await waitFor(() => drained(client, id), {
+        timeoutMs: seconds * 1000,
+        quiet: output.isJson,
+        goal: `draining ${id}`,
+      })
+    : begun;
+  if (output.isJson) output.json(view);
+  else output.line(progressText(view));
+}
+
+export async function activate(client: Client, output: Output, id: string): Promise<void> {
+  const view = await client.post<AgentView>(`${pathOf(id)}/activate`, {});
+  if (output.isJson) output.json(view);
+  else output.line(`${id}: ${view.state}, takes tasks`);
+}
+
+async function drained(client: Client, id: string): Promise<Step<AgentView>> {
+  const view = await client.get<AgentView>(pathOf(id));
+  if (view.state === "gone") throw new Failure("failed", `${id}: it was removed`);
+  if (view.drain === undefined) throw new Failure("failed", `${id}: its drain was ended`);
+  const text = progressText(view);
+  return view.drain.state === "drained" ? { text, done: view } : { text, live: deadlineText(view) };
+}
+
+/** `agent-1: draining, 3 tasks left (2 of apps, 1 of jobs)` */
+function progressText(view: AgentView): string {
+  const left = new Map<string, number>();
+  for (const { framework, tasks } of view.use)
+    if (tasks > 0) left.set(framework, (left.get(framework) ?? 0) + tasks);
+  const whose = [...left].map(([framework, tasks]) => `${tasks} of ${framework}`).join(", ");
+  const start = `${view.info.id}: ${standingText(view.state, view.drain)}`;
+  if (view.drain?.state === "drained") return `${start}, nothing runs there any more`;
+  return `${start}, ${countText(view.tasks, "task")} left${whose === "" ? "" : ` (${whose})`}`;
+}
+
+function deadlineText({ drain: { deadlineAt } = { state: "draining", since: 0 } }: AgentView): string {
+  if (deadlineAt === undefined) return "";
+  const leftMs = deadlineAt - systemClock.now().wall;
+  return leftMs > 0 ? `; what is left in ${ageText(leftMs)} is ended` : "; the deadline has passed";
+}
+
+/** `registered`, `draining`, `drained`, `unreachable, draining`. */
+export const standingText = (state: AgentView["state"], drain: AgentView["drain"]): string =>
+  drain === undefined ? state : state === "registered" ? drain.state : `${state}, ${drain.state}`;
