@@ -6,8 +6,8 @@ import type { Journal } from "#libs/ports/journal.js";
 /**
  * JSON lines in one file. What is appended in one call is one write; the last line counts only when it is whole.
  *
- * Appending waits for the disk (fdatasync) only where it is asked to: a write that was made survives the death of the process, and after
- * a restart of the host nothing of what it names runs any more. `compact` waits always, or the rename could reach the disk before
+ * Appending waits for the disk (fdatasync) only where it is asked to: a write that was made survives the death of the process, and what
+ * an agent can find out again after a restart of the host need not survive that. `compact` waits always, or the rename could reach the disk before
  * the content, and a host's crash leave an empty journal in the place of a full one.
  * Whether the old file or the new one is found after a crash does not matter: both are true.
  */

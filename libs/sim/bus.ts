@@ -4,7 +4,7 @@ import type { Cancel } from "#libs/ports/clock.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { SimNode } from "./node.js";
 import { type Parcel, payloadMax } from "./server.js";
-import { fingerprint } from "./trace.js";
+import { excerpt, fingerprint } from "./trace.js";
 
 interface Subscription {
   readonly subject: string;
@@ -127,7 +127,11 @@ export class SimBus implements Bus {
     const { link, world, name } = this.#node;
     const arrived = (parcel: Parcel) => {
       if (!subscription.isOpen) return;
-      world.trace.add(`${world.schedule.now} ${name} ← ${parcel.subject} ${fingerprint(parcel.bytes)}`);
+      const { subject, bytes, failure } = parcel;
+      world.trace.add(
+        `${world.schedule.now} ${name} ← ${subject} ${fingerprint(bytes)}`,
+        () => failure ?? excerpt(bytes),
+      );
       subscription.deliver(parcel);
     };
     link.up(() => {

@@ -9,6 +9,8 @@ export interface SimClockOptions {
   readonly wallAtStart: number;
   /** Called when a timer fires. */
   readonly fired: () => void;
+  /** Called when somebody sets the wall clock. */
+  readonly wallSet?: () => void;
 }
 
 /** The clocks of one node. Its timers die with it. */
@@ -18,8 +20,6 @@ export class SimClock implements Clock {
   readonly #timers = new Set<Cancel>();
   #stopped = false;
   #wallJump = 0;
-  /** For checks: told when somebody sets the wall clock. */
-  wallSet: () => void = () => {};
 
   constructor(schedule: Schedule, options: SimClockOptions) {
     this.#schedule = schedule;
@@ -50,7 +50,7 @@ export class SimClock implements Clock {
   /** Somebody sets the wall clock; the monotonic one goes on. */
   jumpWall(ms: number): void {
     this.#wallJump += ms;
-    this.wallSet();
+    this.#options.wallSet?.();
   }
 
   stop(): void {

@@ -34,6 +34,8 @@ export class SimNode {
   readonly streams: SimStreams;
   readonly store: SimStore;
   readonly link: Link;
+  /** For checks: told when somebody sets its wall clock. */
+  clockSet: () => void = () => {};
   readonly world: SimWorld;
   /** What the server keeps for the connection. */
   readonly #atServer = new Set<Cancel>();
@@ -51,6 +53,10 @@ export class SimNode {
       monoAtStart: Math.floor(this.random.between(1_000, 1_000_000)),
       wallAtStart: world.wallAtStart + (options.wallSkewMs ?? 0),
       fired: () => trace.add(`${schedule.now} ${name} timer`),
+      wallSet: () => {
+        world.clocksWereSet = true;
+        this.clockSet();
+      },
     });
     this.log = new SimLog(({ level, message, fields }) =>
       trace.add(`${schedule.now} ${name} ${level}: ${message} ${asText(fields)}`),

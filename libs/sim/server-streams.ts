@@ -87,6 +87,11 @@ export class ServerStream {
     this.madeAt = madeAt;
   }
 
+  /** How many messages it holds. */
+  get count(): number {
+    return this.#messages.size;
+  }
+
   get last(): number {
     return this.#last;
   }

@@ -7,7 +7,7 @@ import type { Calls } from "./calls.js";
 import type { Freight } from "./link.js";
 import type { SimNode } from "./node.js";
 import { payloadMax, type SimServer } from "./server.js";
-import { fingerprint } from "./trace.js";
+import { excerpt, fingerprint } from "./trace.js";
 
 const appendTimeoutMs = 5000;
 const retryMs = 250;
@@ -129,6 +129,7 @@ export class SimStreams implements Streams {
               if (mine !== session) return;
               world.trace.add(
                 `${world.schedule.now} ${name} ← ${subject} #${sequence} ${fingerprint(bytes)}`,
+                () => excerpt(bytes),
               );
               call();
             },

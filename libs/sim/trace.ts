@@ -5,16 +5,22 @@ const keptMost = 20_000;
 
 /** What happened, in order: every message and timer. Two runs with one hash went the same way. */
 export class Trace {
+  readonly #isDetailed: boolean;
   readonly #lines: string[] = [];
   #count = 0;
   #low = 0;
   #high = 1;
 
-  add(line: string): void {
+  /** @param isDetailed whether details are kept too; they are for people, and not in the hash */
+  constructor(isDetailed = false) {
+    this.#isDetailed = isDetailed;
+  }
+
+  add(line: string, detail?: () => string): void {
     this.#count++;
     this.#low = hash32(line, this.#low);
     this.#high = hash32(line, this.#high ^ this.#low);
-    this.#lines.push(line);
+    this.#lines.push(this.#isDetailed && detail !== undefined ? `${line} ${detail()}` : line);
     if (this.#lines.length >= 2 * keptMost) this.#lines.splice(0, keptMost);
   }
 
@@ -31,6 +37,14 @@ export class Trace {
     return this.#lines.slice(-most);
   }
 }
+
+/** What a message says, for people. */
+export function excerpt(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes.subarray(0, excerptMost));
+  return bytes.length > excerptMost ? `${text}… (${bytes.length} bytes)` : text;
+}
+
+const excerptMost = 400;
 
 /** Short and the same for the same bytes: stands for a message in a trace. */
 export function fingerprint(bytes: Uint8Array): string {

@@ -7,6 +7,8 @@ import { Trace } from "./trace.js";
 export interface SimWorldOptions {
   /** The same seed and the same scenario give the same run, event for event. */
   readonly seed: string | number;
+  /** The trace is for people: with what the messages say. It takes more time, and nothing else changes. */
+  readonly detailed?: boolean;
 }
 
 /**
@@ -16,17 +18,20 @@ export interface SimWorldOptions {
 export class SimWorld {
   readonly seed: string;
   readonly schedule = new Schedule();
-  readonly trace = new Trace();
+  readonly trace: Trace;
   readonly random: SeededRandom;
   readonly server: SimServer;
   /** The world's wall clock at its beginning. */
   readonly wallAtStart = Date.UTC(2026, 0, 1);
   readonly #nodes = new Map<string, { readonly node: SimNode; readonly incarnation: number }>();
+  /** Somebody has set a wall clock. */
+  clocksWereSet = false;
   #isServerUp = true;
   /** Events in a row without any time between them. */
   #standing = 0;
 
-  constructor({ seed }: SimWorldOptions) {
+  constructor({ seed, detailed = false }: SimWorldOptions) {
+    this.trace = new Trace(detailed);
     this.seed = String(seed);
     this.random = new SeededRandom(this.seed);
     this.server = new SimServer(

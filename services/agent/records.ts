@@ -61,11 +61,12 @@ export type JournalRecord = Static<typeof JournalRecord>;
 
 /**
  * What has to survive the death of the host too. A generation that began twice would bring offers of its first time to life again (R2),
- * and let the stream take new updates for old ones (R5); an end that was told is final (R4), and an
- * order to drain was answered. All else the framework learns to be lost.
+ * and let the stream take new updates for old ones (R5). A task that was answered for and is forgotten is waited for without end. An end
+ * that was told is final (R4), and an order to drain was answered.
  */
 export const outlivesHost = (record: JournalRecord): boolean =>
   record.type === "cut" ||
+  record.type === "accepted" ||
   record.type === "drain" ||
   (record.type === "updated" && isTerminal(record.update.state));
 

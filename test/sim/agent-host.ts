@@ -26,7 +26,8 @@ export interface AgentHostOptions {
   /** 4 cores, 4 GiB of memory, 10 GiB of disk and the ports 31000 to 31099 unless given. */
   readonly totals?: Resources;
   readonly scripts?: Scripts | undefined;
-  readonly link?: Partial<LinkOptions> | undefined;
+  /** Of a process that begins now. */
+  readonly link: () => Partial<LinkOptions>;
   /** For so long after its end a task and its sandbox are kept, ms; an hour unless given. */
   readonly keptMs?: number | undefined;
 }
@@ -50,6 +51,7 @@ export class AgentHost {
   readonly totals: Resources;
   readonly tasks: HostTasks;
   readonly disk = new SimDisk();
+  readonly keptMs: number;
   readonly #options: AgentHostOptions;
   readonly #around: Surroundings;
   readonly #random: SeededRandom;
@@ -65,6 +67,7 @@ export class AgentHost {
     const { id, totals = usualTotals, scripts } = options;
     this.id = id;
     this.totals = totals;
+    this.keptMs = options.keptMs ?? 3_600_000;
     this.#options = options;
     this.#around = around;
     const random = world.random.fork(`host/${id}`);
@@ -100,7 +103,7 @@ export class AgentHost {
     if (this.#process !== undefined) throw new Error(`agent ${this.id} runs already`);
     const { world, crashed } = this.#around;
     const name = `agent-${this.id}`;
-    const node = world.node(name, { ...(this.#options.link && { link: this.#options.link }) });
+    const node = world.node(name, { link: this.#options.link() });
     const random = this.#random.fork(`process/${++this.#starts}`);
     const journal = new SimJournal({ disk: this.disk, clock: node.clock, random: random.fork("journal") });
     const executors = executorKinds.map(
@@ -172,7 +175,8 @@ export class AgentHost {
   }
 
   #agentModule(): ContainerModule {
-    const { id, attributes, keptMs = 3_600_000 } = this.#options;
+    const { id, attributes } = this.#options;
+    const { keptMs } = this;
     return agentModule({
       cluster: this.#around.cluster,
       id,

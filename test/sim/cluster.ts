@@ -10,7 +10,7 @@ import { Subjects } from "#protocol/subjects.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { SimCatalog } from "#libs/sim/catalog.js";
 import type { Scripts } from "#libs/sim/executor.js";
-import type { LinkOptions } from "#libs/sim/link.js";
+import { type LinkOptions, usualLink } from "#libs/sim/link.js";
 import { simModule } from "#libs/sim/module.js";
 import type { SimNode } from "#libs/sim/node.js";
 import { SimWorld } from "#libs/sim/world.js";
@@ -38,9 +38,14 @@ export interface SimClusterOptions {
   readonly settings?: Partial<MasterSettings>;
   /** What becomes of tasks. */
   readonly scripts?: Scripts;
+  /** How long ended tasks are kept by their agents. */
+  readonly keptMs?: number;
+  /** The trace is for people: with what the messages say. */
+  readonly detailed?: boolean;
 }
 
-export type ServiceName = "master" | "apps" | "jobs";
+export const serviceNames = ["master", "apps", "jobs"] as const;
+export type ServiceName = (typeof serviceNames)[number];
 
 const clusterName = "sim";
 type MasterModuleParts = { readonly settings: Partial<MasterSettings>; readonly watch: WatchMachine };
@@ -65,18 +70,21 @@ export class SimCluster {
   readonly rules: Rules;
   readonly #options: SimClusterOptions;
   readonly #processes = new Map<string, SimNode>();
+  readonly #heldDown = new Map<AgentHost, number>();
+  #link: Partial<LinkOptions>;
   readonly #client: BusApi;
 
   constructor(options: SimClusterOptions) {
     this.#options = options;
-    this.world = new SimWorld({ seed: options.seed });
+    this.#link = options.link ?? {};
+    const { seed, detailed = false } = options;
+    this.world = new SimWorld({ seed, detailed });
     const { racks = ["a", "b", "c"], settings = {} } = options;
     const { world, subjects } = this;
     this.rules = new Rules({ world, subjects, agents: racks.length, settings });
     const client = this.world.node("client");
     this.#client = busApi(client.bus, this.subjects, client.clock);
-    for (const service of ["master", "apps", "jobs"] as const)
-      for (let copy = 1; copy <= (options.copies?.[service] ?? 1); copy++) this.start(service, copy);
+    for (const service of serviceNames) for (const copy of this.copiesOf(service)) this.start(service, copy);
     for (const [index, rack] of racks.entries()) this.#addAgent("abcdefghijklmnopqrstuvwxyz"[index]!, rack);
   }
 
@@ -85,8 +93,8 @@ export class SimCluster {
   /** A process of a service; one of the same number must have crashed before. */
   start(service: ServiceName, copy = 1): void {
     const name = `${service}-${copy}`;
-    const { link, settings = {} } = this.#options;
-    const node = this.world.node(name, { ...(link && { link }) });
+    const { settings = {} } = this.#options;
+    const node = this.world.node(name, { link: this.#link });
     this.#processes.set(name, node);
     const container = new Container();
     const watch: WatchMachine = service === "master" ? this.rules.watchMaster(node) : (machine) => machine;
@@ -103,15 +111,43 @@ export class SimCluster {
     return this.#processes.get(`${service}-${copy}`)!;
   }
 
+  /** Their numbers: 1, 2, … */
+  copiesOf(service: ServiceName): number[] {
+    return Array.from({ length: this.#options.copies?.[service] ?? 1 }, (_, index) => index + 1);
+  }
+
   host(agent: string): AgentHost {
     return this.hosts.get(agent)!;
   }
 
+  /** Its agent runs, and nothing keeps it from the server. */
+  isHere(agent: string): boolean {
+    const host = this.host(agent);
+    return host.isUp && !host.node.link.isParted;
+  }
+
+  /** Keeps a host whose agent is dead from being started; returns how to let go: the last one starts it. */
+  holdDown(host: AgentHost): () => void {
+    this.#heldDown.set(host, (this.#heldDown.get(host) ?? 0) + 1);
+    return () => {
+      const left = this.#heldDown.get(host)! - 1;
+      this.#heldDown.set(host, left);
+      if (left === 0 && !host.isUp) host.start();
+    };
+  }
+
+  /** From now on connections are as good as they usually are, those of processes that are still to come too. */
+  calm(): void {
+    this.#link = usualLink;
+    for (const { link } of this.world.nodes) link.set(usualLink);
+  }
+
   #addAgent(id: string, rack: string): void {
     const { world, catalog } = this;
-    const { totals, scripts, link } = this.#options;
+    const { totals, scripts, keptMs } = this.#options;
+    const link = () => this.#link;
     const host = new AgentHost(
-      { id, attributes: { rack }, scripts, link, ...(totals && { totals }) },
+      { id, attributes: { rack }, scripts, link, keptMs, ...(totals && { totals }) },
       { world, catalog, cluster: clusterName, crashed: (name, cause) => this.#crashed(name, cause) },
     );
     this.hosts.set(id, host);
@@ -172,10 +208,12 @@ export class SimCluster {
 
   /** One of this id that is being deleted stays deleted. */
   async deploy(given: object): Promise<void> {
+    await this.put(given).catch(unlessConflict);
+  }
+
+  async put(given: object, limitMs?: number): Promise<void> {
     const definition = Value.Default(AppDefinition, { cmd: "serve", cpus: 0.5, mem: 64, ...given });
-    await this.ask(appsApi.put, { definition: definition as AppDefinition, mode: "put" }).catch(
-      unlessConflict,
-    );
+    await this.ask(appsApi.put, { definition: definition as AppDefinition, mode: "put" }, limitMs);
   }
 
   async scale(id: string, instances: number): Promise<void> {
@@ -192,10 +230,10 @@ export class SimCluster {
   apps = (): Promise<AppView[]> => this.ask(appsApi.list, {});
 
   /** Starts it and gives the id of its run. */
-  async submit(id: string, run: object): Promise<string> {
+  async submit(id: string, run: object, limitMs?: number): Promise<string> {
     const definition = Value.Default(JobDefinition, { id, run: { cpus: 0.5, mem: 64, ...run } });
-    await this.ask(jobsApi.create, definition as JobDefinition).catch(unlessConflict);
-    return (await this.ask(jobsApi.start, { id, key: "once" })).id;
+    await this.ask(jobsApi.create, definition as JobDefinition, limitMs).catch(unlessConflict);
+    return (await this.ask(jobsApi.start, { id, key: "once" }, limitMs)).id;
   }
 
   async stopRun(id: string, run: string): Promise<void> {
@@ -237,6 +275,10 @@ const idsOf = (specs: readonly TaskSpec[], name: string): string[] =>
 /** Nobody is there who could do it, or nobody knows whether it was done. */
 export const isTransient = (cause: unknown): boolean =>
   cause instanceof Refused && (cause.refusal.code === "timeout" || cause.refusal.code === "unavailable");
+
+/** Undefined: it is no refusal. */
+export const refusalOf = (cause: unknown): ErrorCode | undefined =>
+  cause instanceof Refused ? cause.refusal.code : undefined;
 
 const unless = (code: ErrorCode) => (cause: unknown) => {
   if (!(cause instanceof Refused) || cause.refusal.code !== code) throw cause;

@@ -4,11 +4,14 @@ import { jobsApi } from "#protocol/job.js";
 import { contains, sum } from "#libs/core/resources.js";
 import { isTerminal } from "#libs/core/task-state.js";
 import { defaultSettings } from "#services/master/settings.js";
-import type { HostTasks } from "./agent-host.js";
+import { recall } from "#services/agent/recall.js";
+import type { AgentHost } from "./agent-host.js";
 import type { SimCluster } from "./cluster.js";
 
 /** A rescind that nobody answered is sent again; the way there and back. */
 const slackMs = 15_000;
+/** How often agents look for sandboxes that are old enough, and a while for the removal. */
+const sweepMs = 61_000;
 
 /**
  * After all changes: every party believes what is true. Waits until it is so, since repairs take their time (a report 5 s, a lost
@@ -29,7 +32,7 @@ export async function assertConverged(cluster: SimCluster, limitMs = 120_000): P
 }
 
 async function assertAgreement(cluster: SimCluster): Promise<void> {
-  const isUp = (agent: string) => cluster.host(agent).isUp;
+  const isUp = (agent: string) => cluster.isHere(agent);
   const apps = await cluster.apps();
   for (const { app, settled, running } of apps) {
     assert.ok(settled, `${app.definition.id} is not settled`);
@@ -41,7 +44,7 @@ async function assertAgreement(cluster: SimCluster): Promise<void> {
     ...apps.flatMap(({ tasks }) => tasks.filter(({ agent }) => isUp(agent)).map(({ id }) => id)),
     ...attempts.filter(({ agent, endedAt }) => isUp(agent) && endedAt === undefined).map(({ task }) => task),
   ];
-  const hosts = [...cluster.hosts.values()].filter((host) => host.isUp);
+  const hosts = [...cluster.hosts.values()].filter(({ id }) => isUp(id));
   const real = hosts.flatMap(({ tasks }) => tasks.runningSpecs());
   assert.deepEqual(
     real.map(({ id }) => id).toSorted(),
@@ -56,15 +59,18 @@ async function assertAgreement(cluster: SimCluster): Promise<void> {
     services.toSorted(),
     "the registry does not have what runs",
   );
-  for (const { id, tasks } of hosts) assertTold(cluster, id, tasks);
+  for (const host of hosts) {
+    assertTold(cluster, host);
+    await assertSandboxes(cluster, host);
+  }
+  assertAcknowledged(cluster);
   await assertBooks(cluster);
 }
 
-/** R5: of every task that ever started the stream has got its present state. */
-function assertTold({ rules }: SimCluster, agent: string, tasks: HostTasks): void {
+/** R5: of every task that ever started the stream has got its present state, and all that the agent has recorded. */
+function assertTold({ rules }: SimCluster, { id: agent, tasks }: AgentHost): void {
   const running = new Set(tasks.running());
   const untold = tasks.started.filter(({ id }) => {
-    if (rules.isForgotten(id)) return false;
     const state = rules.stateOf(id);
     return state === undefined || isTerminal(state) === running.has(id);
   });
@@ -72,6 +78,39 @@ function assertTold({ rules }: SimCluster, agent: string, tasks: HostTasks): voi
     untold.map(({ id }) => `${id}: ${rules.stateOf(id)}`),
     [],
     `updates of agent ${agent} that did not come`,
+  );
+  assert.deepEqual(rules.untold(agent), [], `what agent ${agent} has recorded and not told`);
+}
+
+/** Nothing waits for a framework any more. */
+function assertAcknowledged({ world, subjects }: SimCluster): void {
+  const stream = world.server.streams.named(subjects.statusStream);
+  assert.equal(stream?.count, 0, "updates that no framework has acknowledged");
+}
+
+/** Each sandbox is of a task that its agent knows, and each task that runs has one. What ended long ago has been collected. */
+async function assertSandboxes({ rules, world }: SimCluster, host: AgentHost): Promise<void> {
+  const { tasks } = recall(rules.recordsOf(host.id));
+  const mostAgeMs = host.keptMs + sweepMs;
+  const now = world.wallAtStart + world.schedule.now;
+  const due = [...tasks.values()].filter(({ endedAt }) => endedAt !== undefined && now - endedAt > mostAgeMs);
+  const sandboxes = await host.sandboxes();
+  assert.deepEqual(
+    sandboxes.filter((id) => !tasks.has(id)),
+    [],
+    `sandboxes of nobody on ${host.id}`,
+  );
+  assert.deepEqual(
+    host.tasks.running().filter((id) => !sandboxes.includes(id)),
+    [],
+    `tasks of ${host.id} without a sandbox`,
+  );
+  // Somebody may have set the clock by which they were ended.
+  if (world.clocksWereSet) return;
+  assert.deepEqual(
+    due.map(({ spec }) => spec.id).filter((id) => sandboxes.includes(id)),
+    [],
+    `sandboxes of ${host.id} kept too long`,
   );
 }
 
@@ -89,7 +128,7 @@ async function assertBooks(cluster: SimCluster): Promise<void> {
     const { id, totals } = view.info;
     const host = cluster.host(id);
     assert.ok(contains(totals, sum([view.used, view.offered])), `R1: ${id} is oversubscribed in the books`);
-    if (!host.isUp) continue;
+    if (!cluster.isHere(id)) continue;
     assert.equal(view.state, "registered", `state of agent ${id}`);
     const truth = sum(host.tasks.runningSpecs().map(({ resources }) => resources));
     assert.deepEqual(view.used, truth, `use of agent ${id} in the leader's books`);

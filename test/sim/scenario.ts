@@ -10,7 +10,7 @@ export function seeds(count: number): readonly number[] {
 }
 
 /**
- * Runs a scenario on a new cluster, then checks what always holds at the end of one. A failure names its seed; with `SIM_TRACE=file`
+ * Runs a scenario on a new cluster, then checks what always holds at the end of one, when connections are good again. A failure names its seed; with `SIM_TRACE=file`
  * what happened is written there.
  */
 export async function scenario(
@@ -22,6 +22,7 @@ export async function scenario(
   try {
     await play(cluster);
     cluster.rules.assertKept();
+    cluster.calm();
     await assertConverged(cluster);
   } catch (cause) {
     const error = cause instanceof Error ? cause : new Error(String(cause));

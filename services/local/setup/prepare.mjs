@@ -17,12 +17,13 @@ import { atLeast } from "./versions.mjs";
 const NODE_NEEDED = "20.19";
 
 async function main(mode) {
-  if (!["start", "test"].includes(mode))
-    throw new SetupError(`usage: node prepare.mjs start|test, found ${mode ?? "nothing"}`);
+  if (!["start", "test", "sim"].includes(mode))
+    throw new SetupError(`usage: node prepare.mjs start|test|sim, found ${mode ?? "nothing"}`);
   const tools = join(ROOT, ".tools");
   await withLock(
     join(tools, ".lock"),
-    () => prepare(mode, openShelf(tools)),
+    // The simulated cluster needs no servers.
+    () => (mode === "sim" ? preparePrograms() : prepare(mode, openShelf(tools))),
     (line) => say("set-up", line),
   );
 }

@@ -49,8 +49,6 @@ export class Rules {
   readonly #ends: EndsRule;
   /** What each disk holds. */
   readonly #disks = new Map<string, JournalRecord[]>();
-  /** Tasks of which a host knows nothing any more: its disk had not got them when the power went. */
-  readonly #forgotten = new Set<string>();
 
   constructor({ world, subjects, agents, settings }: RulesOptions) {
     const breach = (what: string) => this.breach(what);
@@ -98,15 +96,14 @@ export class Rules {
     };
     disk.lost = (count) => {
       const records = this.#disks.get(id)!;
-      for (const record of records.splice(records.length - count))
-        if (record.type === "accepted") for (const task of record.tasks) this.#forgotten.add(task.id);
+      records.length -= count;
     };
   }
 
   /** A machine of a leading master on this node: looked at after each of its events. */
   watchMaster(node: SimNode): (machine: MasterMachine) => Machine<MasterEvent, MasterEffect> {
     const { connection, lost, clockSet } = this.#losses.watch(node.name);
-    node.clock.wallSet = clockSet;
+    node.clockSet = clockSet;
     node.link.connection.subscribe(({ state }) => connection(state === "connected"));
     return (machine) => ({
       nextDeadline: () => machine.nextDeadline(),
@@ -125,9 +122,9 @@ export class Rules {
     return this.#updates.stateOf(task);
   }
 
-  /** Its agent can tell nobody of it any more. */
-  isForgotten(task: string): boolean {
-    return this.#forgotten.has(task);
+  /** What the disk of an agent holds. */
+  recordsOf(agent: string): readonly JournalRecord[] {
+    return this.#disks.get(agent)!;
   }
 
   /** R5: what an agent's disk has, and the stream never got. */
