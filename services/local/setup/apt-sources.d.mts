@@ -15,5 +15,9 @@ export function olderSources(
   sources: readonly Source[],
   system: Pick<System, "family" | "codename">,
 ): Source[];
+export function newerSources(
+  sources: readonly Source[],
+  system: Pick<System, "family" | "codename">,
+): Source[];
 export function formatSources(sources: readonly Source[]): string;
 export function parseOsRelease(text: string): System;

@@ -2,6 +2,8 @@
 
 /** Consul left the distributions after these suites; their packages still run on later ones. */
 const LAST_SUITE_WITH_CONSUL = { debian: "bullseye", ubuntu: "jammy" };
+/** Debian has Docker Compose 2 from here on; its program runs on the releases before. */
+const FIRST_SUITE_WITH_COMPOSE = { suite: "trixie", before: ["buster", "bullseye", "bookworm"] };
 const FREE_COMPONENTS = new Set(["main", "universe"]);
 
 /**
@@ -92,9 +94,18 @@ export function ownSources(sources, codename) {
 /** The older suite that still has Consul, from the same hosts and checked with the same keys. */
 export function olderSources(sources, { codename, family }) {
   const older = LAST_SUITE_WITH_CONSUL[family];
-  if (older === undefined || older === codename) return [];
+  return older === undefined || older === codename ? [] : atSuite(sources, codename, older);
+}
+
+/** The newer suite that has Docker Compose 2, in the same way; none where the release has it itself. */
+export function newerSources(sources, { codename, family }) {
+  const { suite, before } = FIRST_SUITE_WITH_COMPOSE;
+  return family === "debian" && before.includes(codename) ? atSuite(sources, codename, suite) : [];
+}
+
+function atSuite(sources, codename, wanted) {
   const isRelease = (suite) => suite === codename || ["stable", "testing", "unstable", "sid"].includes(suite);
-  return sources.flatMap((source) => narrowed(source, source.suites.some(isRelease) ? [older] : []));
+  return sources.flatMap((source) => narrowed(source, source.suites.some(isRelease) ? [wanted] : []));
 }
 
 function narrowed(source, suites) {

@@ -6,8 +6,14 @@ import { atLeast, versionIn } from "./versions.mjs";
 
 /** The first that waits for what has "completed successfully". */
 const NEEDED = "1.29";
+/** Debian's, Ubuntu's, and the first version's, which its maintainers have given up. */
+const SOURCES = [
+  { name: "docker-compose", options: { newer: true } },
+  { name: "docker-compose-v2", options: {} },
+  { name: "docker-compose", options: { closure: true } },
+];
 /** As a program, or as what the command `docker compose` runs. */
-const PLACES = ["usr/bin/docker-compose", "usr/libexec/docker/cli-plugins/docker-compose"];
+const PLACES = ["usr/libexec/docker/cli-plugins/docker-compose", "usr/bin/docker-compose"];
 const PLUGINS = [
   "/usr/libexec/docker/cli-plugins",
   "/usr/lib/docker/cli-plugins",
@@ -29,17 +35,21 @@ export async function findCompose({ shelf, packages }) {
     const found = await unpacked(kept.home, ".tools");
     if (found.reason === undefined) return found;
   }
-  try {
-    const put = await shelf.put("compose", async (draft) => {
-      await (await packages()).download(["docker-compose"], draft, { closure: true });
-      const found = await unpacked(draft, "packages");
-      if (found.reason !== undefined) throw new Error(found.reason);
-      return { version: found.version };
-    });
-    return await unpacked(put.home, "packages");
-  } catch (error) {
-    return { reason: `the machine's packages gave no docker-compose: ${error.message}` };
+  const reasons = [];
+  for (const source of SOURCES) {
+    try {
+      const put = await shelf.put("compose", async (draft) => {
+        await (await packages()).download([source.name], draft, source.options);
+        const found = await unpacked(draft, "packages");
+        if (found.reason !== undefined) throw new Error(found.reason);
+        return { version: found.version };
+      });
+      return await unpacked(put.home, "packages");
+    } catch (error) {
+      reasons.push(error.message);
+    }
   }
+  return { reason: `the machine's packages gave no docker-compose: ${reasons.join("; ")}` };
 }
 
 /** Version 1 is a program in Python, whose modules are unpacked beside it; version 2 stands for itself. */

@@ -2,7 +2,14 @@
 // reads the sources and checks the signatures that the machine has, and nothing outside is written.
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { formatSources, olderSources, ownSources, parseOsRelease, parseSources } from "./apt-sources.mjs";
+import {
+  formatSources,
+  newerSources,
+  olderSources,
+  ownSources,
+  parseOsRelease,
+  parseSources,
+} from "./apt-sources.mjs";
 import { runOrThrow, which } from "./run.mjs";
 
 const UPDATE_LIMIT_MS = 90_000;
@@ -11,10 +18,10 @@ const DOWNLOAD_LIMIT_MS = 150_000;
 const NEVER_UNPACKED = /^(libc6|libc-bin|libgcc-s1|gcc-\d+-base|base-files|dpkg|apt|perl-base)$/;
 
 /**
- * Opens apt for one set-up. Lists are read at the first use, once for each of the two sets of suites.
+ * Opens apt for one set-up. Lists are read at the first use, once for each set of suites.
  * @param {string} dir a private directory, removed by the caller at the end
- * @returns {Promise<{download(names: string[], into: string, options?: {older?: boolean, closure?: boolean}): Promise<void>}>}
- *   older: from the suite that still has Consul; closure: with all dependencies that this machine lacks.
+ * @returns {Promise<{download(names: string[], into: string, options?: {older?: boolean, newer?: boolean, closure?: boolean}): Promise<void>}>}
+ *   older: from the suite that still has Consul; newer: from the one that has Docker Compose 2; closure: with all dependencies that this machine lacks.
  */
 export async function openPackages(dir) {
   for (const tool of ["apt-get", "dpkg-deb"]) {
@@ -24,9 +31,11 @@ export async function openPackages(dir) {
   const sources = await machineSources();
   const own = once(() => openSuites(join(dir, "own"), ownSources(sources, system.codename), system));
   const older = once(() => openSuites(join(dir, "older"), olderSources(sources, system), system));
+  const newer = once(() => openSuites(join(dir, "newer"), newerSources(sources, system), system));
   return {
     async download(names, into, options = {}) {
-      const conf = await (options.older === true ? older() : own());
+      const suites = options.older === true ? older : options.newer === true ? newer : own;
+      const conf = await suites();
       const wanted = options.closure === true ? await missingClosure(conf, names) : names;
       await unpack(conf, wanted, into);
     },

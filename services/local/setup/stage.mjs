@@ -1,6 +1,6 @@
 // A build context for services/Dockerfile that brings packages and build along, so that the image is built without a network.
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ensureBuild } from "./build.mjs";
@@ -25,7 +25,7 @@ export async function stage(into, root = ROOT) {
     "services/cli/emporion.mjs",
     ...productionPackages(lock).filter((path) => existsSync(join(root, path))),
   ];
-  for (const path of paths) await copy(join(root, path), join(into, path));
+  for (const path of paths) copy(join(root, path), join(into, path));
   await writeFile(join(into, MARKER), "");
 }
 
@@ -37,10 +37,11 @@ export function productionPackages({ packages }) {
 }
 
 /** A package's own packages are entries of the lock file: not all of them are for production. */
-async function copy(from, to) {
-  await mkdir(join(to, ".."), { recursive: true });
+function copy(from, to) {
+  mkdirSync(join(to, ".."), { recursive: true });
   const own = join(from, "node_modules");
-  await cp(from, to, { recursive: true, filter: (path) => path !== own && !unread.test(path) });
+  // Waiting for each of thousands of files cost four times the processor time.
+  cpSync(from, to, { recursive: true, filter: (path) => path !== own && !unread.test(path) });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -59,8 +59,7 @@ export async function compose(told: (line: string) => void): Promise<Composed> {
     await timed("base images", makeImages(engine, tools));
     await timed("context", stage(join(dir, "context")));
     const docker = composeWith(tools, engine.socket, dir);
-    await timed("build", docker("build"));
-    await timed("up", docker("up", "-d"));
+    await timed("up", docker("up", "-d", "--build"));
     return { ...(await reached(engine, tools)), remove };
   } catch (cause) {
     await remove();
@@ -102,9 +101,8 @@ function composeWith({ compose }: Tools, socket: string, dir: string) {
     ...process.env,
     ...compose.env,
     DOCKER_HOST: `unix://${socket}`,
-    // The builder of the engine itself: the other one is a program of its own, in a package of its own.
+    // Of version 1: it would call another program.
     COMPOSE_DOCKER_CLI_BUILD: "0",
-    DOCKER_BUILDKIT: "0",
     DOCKER_SOCKET: socket,
     EMPORION_DIR: join(dir, "agents"),
     EMPORION_CONTEXT: join(dir, "context"),
