@@ -50,6 +50,16 @@ describe("agent: settings", () => {
     assert.deepEqual(attributesOf(settings), { rack: "a", zone: "x", os: "Debian 12" });
   });
 
+  it("takes tasks of all kinds, or of those it is told", () => {
+    assert.deepEqual(read({}).executors, ["container", "process", "jvm"]);
+    assert.deepEqual(read({ EMPORION_AGENT_EXECUTORS: "container" }).executors, ["container"]);
+    const wrong = readConfig(AgentSettings, {
+      EMPORION_AGENT_KEY: key,
+      EMPORION_AGENT_EXECUTORS: "container,lambda",
+    });
+    assert.deepEqual(wrong.ok ? [] : wrong.error.map(({ path }) => path), ["EMPORION_AGENT_EXECUTORS/1"]);
+  });
+
   it("names every fault of what has a form of its own", () => {
     assert.deepEqual(
       faultsOf({

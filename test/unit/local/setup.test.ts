@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   formatSources,
+  newerSources,
   olderSources,
   ownSources,
   parseOsRelease,
@@ -104,6 +105,16 @@ describe("set-up: package sources", () => {
     );
     assert.deepEqual(olderSources(sources, { family: "debian", codename: "bullseye" }), []);
     assert.deepEqual(olderSources(sources, { family: undefined, codename: "bookworm" }), []);
+  });
+
+  it("derives the suite that first has Docker Compose 2, where the release is older", () => {
+    const sources = parseSources(`deb [signed-by=${KEY}] http://mirror/debian bookworm main`, "list");
+    assert.equal(
+      formatSources(newerSources(sources, { family: "debian", codename: "bookworm" })),
+      `Types: deb\nURIs: http://mirror/debian\nSuites: trixie\nComponents: main\nSigned-By: ${KEY}\n`,
+    );
+    assert.deepEqual(newerSources(sources, { family: "debian", codename: "trixie" }), []);
+    assert.deepEqual(newerSources(sources, { family: "ubuntu", codename: "jammy" }), []);
   });
 
   it("writes what it has read so that it reads the same again", () => {
