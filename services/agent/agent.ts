@@ -220,10 +220,12 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
 
   /** What the stream may not have, in the order in which it happened. */
   #publishAgain(tasks: Iterable<Task>): void {
-    const unstored = [...tasks].flatMap(({ framework, unstored: updates }) =>
-      updates.map((update) => ({ framework, update })),
-    );
-    for (const { framework, update } of unstored.toSorted((a, b) => a.update.at - b.update.at))
+    const unstored = [...tasks].flatMap(({ framework, unstored: updates }) => {
+      // Somebody may have set the clock back between two updates of a task: the later one stays the later one.
+      let at = Number.NEGATIVE_INFINITY;
+      return updates.map((update) => ({ framework, update, at: (at = Math.max(at, update.at)) }));
+    });
+    for (const { framework, update } of unstored.toSorted((a, b) => a.at - b.at))
       this.#parts.updates.add(framework, update);
   }
 

@@ -56,15 +56,16 @@ export function mixtureOf(seed: string | number, without: ReadonlySet<string> = 
   const drawn = {
     agents: 2 + Math.floor(size.fraction() * 3),
     copies: {
-      master: 1 + Math.floor(copies.fraction() * 2),
-      apps: 1 + Math.floor(copies.fraction() * 2),
-      jobs: 1 + Math.floor(copies.fraction() * 2),
+      // Whoever stands by looks at the lease seven times a second: most of what happens in a seed.
+      master: copies.happens(0.4) ? 2 : 1,
+      apps: copies.happens(0.3) ? 2 : 1,
+      jobs: copies.happens(0.2) ? 2 : 1,
     },
     link: linkOf(weather, chance.fork("link")),
     weather,
     troubles: some(troubleNames, pace.between(0.15, 0.6)).filter(has),
     works: some(workNames, pace.between(0.3, 0.9)).filter(has),
-    forMs: Math.round(pace.between(15_000, 60_000)),
+    forMs: Math.round(pace.between(8_000, 40_000)),
     troubleEveryMs: Math.round(pace.between(1500, 8000)),
     workEveryMs: Math.round(pace.between(1000, 8000)),
     troubleMostMs: Math.round(oneOf(pace, [1000, 6000, 20_000, 35_000])),

@@ -4,12 +4,12 @@ import type { TaskSpec } from "#protocol/task.js";
 import { fractionOf } from "#libs/core/hash.js";
 import type { Scripts } from "#libs/sim/executor.js";
 import { isTransient, serviceNames, SimCluster } from "./cluster.js";
-import { assertConverged } from "./converged.js";
+import { assertConverged, waitsForTheAway } from "./converged.js";
 import { type Mixture, mixtureOf, mixtureText } from "./mixture.js";
 import { chanceOf, planOf, type Step } from "./plan.js";
 import { troubles } from "./troubles.js";
 import { Wishes } from "./wishes.js";
-import { appIds, works } from "./work.js";
+import { activate, appIds, works } from "./work.js";
 
 export interface RunOptions {
   readonly seed: string | number;
@@ -73,6 +73,7 @@ async function play(cluster: SimCluster, mixture: Mixture, steps: readonly Step[
   await passUntil(cluster, mixture.forMs);
   for (const end of ends) end();
   cluster.calm();
+  for (const agent of wishes.drained) await wishes.activate(agent, () => activate(cluster, agent));
   const comeBack = away(cluster, mixture);
   await allIsWell(cluster, wishes);
   if (mixture.away === "nobody") return;
@@ -147,13 +148,13 @@ const settleMostMs = 240_000;
 
 async function allIsWell(cluster: SimCluster, wishes: Wishes): Promise<void> {
   // An app that was removed is there until its last task has ended.
-  const isAsAsked = (apps: readonly AppView[]) => wishes.faultOf(apps) === undefined;
+  const apps = async () => (await cluster.apps()).filter((app) => !waitsForTheAway(cluster, app));
+  const isAsAsked = (seen: readonly AppView[]) => wishes.faultOf(seen) === undefined;
   await cluster
-    .untilSeen("apps to be as asked", () => cluster.apps(), isAsAsked, settleMostMs)
+    .untilSeen("apps to be as asked", apps, isAsAsked, settleMostMs)
     .catch(async (cause: unknown) => {
-      throw new Error(wishes.faultOf(await cluster.apps()) ?? String(cause), { cause });
+      throw new Error(wishes.faultOf(await apps()) ?? String(cause), { cause });
     });
-  await makeRoom(cluster, wishes);
   // One that may not run twice waits for its agent.
   const isAway = ({ agent, endedAt }: Attempt) => endedAt === undefined && !cluster.isHere(agent);
   for (const { job, run } of wishes.started)
@@ -163,7 +164,8 @@ async function allIsWell(cluster: SimCluster, wishes: Wishes): Promise<void> {
       ({ completedAt, attempts }) => completedAt !== undefined || attempts.some(isAway),
       settleMostMs,
     );
-  await assertConverged(cluster, settleMostMs);
+  // What was not answered may yet be done.
+  await assertConverged(cluster, settleMostMs, () => makeRoom(cluster, wishes));
 }
 
 /** An app that waits for room waits for ever: half of the cores are left for new versions and for jobs. */
@@ -171,6 +173,7 @@ async function makeRoom(cluster: SimCluster, wishes: Wishes): Promise<void> {
   const cores = [...cluster.hosts.keys()].filter((id) => cluster.isHere(id)).length * 4;
   const most = Math.max(1, Math.floor(cores / 2 / appIds.length));
   for (const { app } of await cluster.apps()) {
+    if (app.deletedAt !== undefined) continue;
     const { id, instances } = app.definition;
     if (instances > most) await wishes.ask(id, { instances: most }, () => cluster.scale(id, most));
   }

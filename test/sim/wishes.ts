@@ -12,6 +12,7 @@ export class Wishes {
   /** What each app may be. Not mentioned: absent. */
   readonly #possible = new Map<string, readonly Wish[]>();
   readonly started: { readonly job: string; readonly run: string }[] = [];
+  readonly #drained = new Set<string>();
   #jobs = 0;
 
   /** Asks for a change of an app, and takes down what is known of it then. */
@@ -36,6 +37,29 @@ export class Wishes {
       this.started.push({ job, run: await submit(job) });
     } catch (cause) {
       if (!isTransient(cause)) throw cause;
+    }
+  }
+
+  /** Agents that may be drained. One that is not known yet cannot be. */
+  get drained(): string[] {
+    return [...this.#drained];
+  }
+
+  async drain(agent: string, ask: () => Promise<unknown>): Promise<void> {
+    this.#drained.add(agent);
+    try {
+      await ask();
+    } catch (cause) {
+      if (refusalOf(cause) !== "not-found") throw cause;
+    }
+  }
+
+  async activate(agent: string, ask: () => Promise<unknown>): Promise<void> {
+    try {
+      await ask();
+      this.#drained.delete(agent);
+    } catch (cause) {
+      if (refusalOf(cause) !== "not-found") throw cause;
     }
   }
 

@@ -1,3 +1,4 @@
+import { masterApi } from "#protocol/api.js";
 import { appsApi } from "#protocol/app.js";
 import { jobsApi } from "#protocol/job.js";
 import type { SeededRandom } from "#libs/sim/random.js";
@@ -6,7 +7,7 @@ import type { Wishes } from "./wishes.js";
 
 type Work = (cluster: SimCluster, wishes: Wishes, chance: SeededRandom) => Promise<void>;
 
-/** What people do. Draining agents has its place here too. */
+/** What people do. */
 export const workNames = [
   "deploy",
   "scale",
@@ -16,6 +17,7 @@ export const workNames = [
   "stop-run",
   "kill",
   "failover",
+  "drain",
 ] as const;
 export type WorkName = (typeof workNames)[number];
 
@@ -67,7 +69,19 @@ export const works: Record<WorkName, Work> = {
     await cluster.pass(chance.between(1, 500));
     if (!cluster.node(service, copy).isAlive) cluster.start(service, copy);
   },
+  /** With a deadline or without; whoever was drained before takes tasks again. */
+  drain: async (cluster, wishes, chance) => {
+    const agent = oneOf(chance, [...cluster.hosts.keys()])!;
+    const deadline = chance.happens(0.5) ? { deadlineMs: Math.round(chance.between(0, 20_000)) } : {};
+    for (const other of wishes.drained)
+      await wishes.activate(other, () => activate(cluster, other, patienceMs));
+    if ("deadlineMs" in deadline) cluster.rules.drained(agent);
+    await wishes.drain(agent, () => cluster.ask(masterApi.drainAgent, { agent, ...deadline }, patienceMs));
+  },
 };
+
+export const activate = (cluster: SimCluster, agent: string, limitMs?: number): Promise<unknown> =>
+  cluster.ask(masterApi.activateAgent, { agent }, limitMs);
 
 /** It has ended already. */
 const unlessOver = (cause: unknown) => {

@@ -4,6 +4,7 @@ import type { Breach } from "./breaches.js";
 export class EndsRule {
   readonly #breach: Breach;
   readonly #wanted = new Set<string>();
+  readonly #drained = new Set<string>();
   #isFrameworkRemoved = false;
 
   constructor(breach: Breach) {
@@ -20,8 +21,13 @@ export class EndsRule {
     this.#isFrameworkRemoved = true;
   }
 
+  /** An operator drains an agent, with a deadline. */
+  drained(host: string): void {
+    this.#drained.add(host);
+  }
+
   signalled(host: string, task: string): void {
-    if (this.#wanted.has(task) || this.#isFrameworkRemoved) return;
+    if (this.#wanted.has(task) || this.#isFrameworkRemoved || this.#drained.has(host)) return;
     this.#breach(`R8: agent ${host} ends task ${task}, which nobody wanted to end`);
   }
 }

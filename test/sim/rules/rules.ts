@@ -100,6 +100,11 @@ export class Rules {
     };
   }
 
+  /** An operator wants the tasks of an agent to end. */
+  drained(agent: string): void {
+    this.#ends.drained(agent);
+  }
+
   /** A machine of a leading master on this node: looked at after each of its events. */
   watchMaster(node: SimNode): (machine: MasterMachine) => Machine<MasterEvent, MasterEffect> {
     const { connection, lost, clockSet } = this.#losses.watch(node.name);
