@@ -27,7 +27,7 @@ const DrainBody = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, default: {} },
+  { additionalProperties: false },
 );
 
 /** `/cluster/…`: what the leader and the agents know, in Emporion's own words. */
@@ -119,6 +119,11 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
   app.post<{ Params: { agent: string }; Body: { deadlineSeconds?: number } }>(
     "/cluster/agents/:agent/drain",
     {
+      // Nothing to say is as good as an empty object.
+      preValidation: (request, _, done) => {
+        request.body ??= {};
+        done();
+      },
       schema: {
         tags,
         summary: "Drain an agent: no more offers, its tasks move elsewhere",

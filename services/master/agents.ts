@@ -68,6 +68,8 @@ export class Agent implements Supply {
   strays = 0;
   /** The last order of an operator about it, if there ever was one. */
   drain: DrainRecord | undefined;
+  /** It is known to have recorded that order: till then it may refuse launches because of the one before. */
+  hasRecorded: boolean;
   /** Its place among those that have something to give; -1: none. */
   openAt = -1;
   /** The last port that was offered: the next ones come after it, so that a port rests after its use. */
@@ -85,6 +87,7 @@ export class Agent implements Supply {
     this.heardAt = now;
     this.useSavedAt = now;
     this.drain = record.drain;
+    this.hasRecorded = record.drain === undefined;
     this.use = record.use;
     this.useSaved = JSON.stringify(record.use);
     this.used = sum(record.use.map(({ resources }) => resources));
@@ -151,7 +154,7 @@ export class Agent implements Supply {
 
   /** What it has free may be offered. */
   get mayOffer(): boolean {
-    return this.standing === "registered" && !this.isDraining;
+    return this.standing === "registered" && !this.isDraining && this.hasRecorded;
   }
 
   /** Frameworks that have tasks there. */
@@ -189,6 +192,7 @@ export class Agents {
   /** Those that are unreachable or gone, longest first. */
   readonly #away = new Map<string, Agent>();
   readonly #draining = new Set<Agent>();
+  readonly #unrecorded = new Set<Agent>();
   /** By id; undefined when somebody came or went since. */
   #sorted: readonly Agent[] | undefined;
   #awaited = 0;
@@ -221,15 +225,23 @@ export class Agents {
     return this.#draining;
   }
 
+  /** Those that have to be told their last order. */
+  get unrecorded(): Iterable<Agent> {
+    return this.#unrecorded;
+  }
+
   /** The last order about it is this one from now on. */
-  drain(agent: Agent, order: DrainRecord | undefined): void {
+  drain(agent: Agent, order: DrainRecord | undefined, hasRecorded: boolean): void {
     agent.drain = order;
+    agent.hasRecorded = hasRecorded;
     if (agent.isDraining) this.#draining.add(agent);
     else this.#draining.delete(agent);
+    if (hasRecorded) this.#unrecorded.delete(agent);
+    else this.#unrecorded.add(agent);
   }
 
   put(agent: Agent): void {
-    this.drain(agent, agent.drain);
+    this.drain(agent, agent.drain, agent.hasRecorded);
     this.#count(this.#byId.get(agent.id)?.standing, -1);
     this.#byId.set(agent.id, agent);
     this.#sorted = undefined;
@@ -250,6 +262,7 @@ export class Agents {
     this.#sorted = undefined;
     this.#listening.delete(agent.id);
     this.#draining.delete(agent);
+    this.#unrecorded.delete(agent);
     this.#away.delete(agent.id);
   }
 

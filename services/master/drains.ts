@@ -15,15 +15,16 @@ import { agentKey, type DrainRecord } from "./registry.js";
  * 1. An order is in the registry before anybody is told of it.
  * 2. It is repeated until the agent has recorded it. One that registers hears it with the answer.
  * 3. Orders about one agent are numbered, so that what comes late changes nothing.
- * 4. Drained is one that has recorded the order, has settled all offers, and reports no task: nothing can come there any more.
+ * 4. One that is activated is offered when it has recorded that: before, it would refuse what is launched.
+ * 5. Drained is one that has recorded the order, has settled all offers, and reports no task: nothing can come there any more.
  */
 export class Drains {
   readonly #cluster: Cluster;
   readonly #offers: Offers;
   readonly #news: News;
   readonly #out: Out;
-  /** Those that are not known to have recorded their last order, and when they were told last. */
-  readonly #untold = new Map<Agent, number>();
+  /** When those that are not known to have recorded their last order were told last; infinite while that is being stored. */
+  readonly #toldAt = new WeakMap<Agent, number>();
 
   constructor(cluster: Cluster, offers: Offers, news: News, out: Out) {
     this.#cluster = cluster;
@@ -47,15 +48,19 @@ export class Drains {
   }
 
   stored(at: Instant, agent: Agent): void {
-    this.#untold.set(agent, Number.NEGATIVE_INFINITY);
+    this.#toldAt.delete(agent);
     this.#tell(at, agent);
     if (agent.isDraining) this.#news.agentDraining(at, agent);
     else this.#news.agentActivated(at, agent);
   }
 
   answered({ agent: id, drain }: Extract<MasterEvent, { type: "drainAnswered" }>): void {
-    const agent = this.#cluster.agents.get(id);
-    if (agent !== undefined && agent.drain?.number === drain.order.number) this.#untold.delete(agent);
+    const { agents, books } = this.#cluster;
+    const agent = agents.get(id);
+    if (agent === undefined || agent.drain?.number !== drain.order.number) return;
+    this.#toldAt.delete(agent);
+    agents.drain(agent, agent.drain, true);
+    if (agent.standing === "registered") books.refresh(agent);
   }
 
   failed({ agent, why, epoch }: Extract<MasterEvent, { type: "drainFailed" }>): void {
@@ -65,32 +70,32 @@ export class Drains {
   }
 
   beat(at: Instant): void {
-    for (const agent of this.#untold.keys()) this.#tell(at, agent);
-    for (const agent of this.#cluster.agents.draining) if (this.#isEmptied(agent)) this.#emptied(at, agent);
+    const { draining, unrecorded } = this.#cluster.agents;
+    for (const agent of unrecorded) this.#tell(at, agent);
+    for (const agent of draining) if (this.#isEmptied(agent)) this.#emptied(at, agent);
   }
 
   #order(agent: Agent, order: DrainRecord): void {
-    this.#cluster.agents.drain(agent, order);
+    this.#cluster.agents.drain(agent, order, false);
+    this.#toldAt.set(agent, Number.POSITIVE_INFINITY);
     if (agent.standing === "registered") this.#cluster.books.refresh(agent);
   }
 
   #tell(at: Instant, agent: Agent): void {
-    if (this.#cluster.agents.get(agent.id) !== agent || agent.standing === "gone")
-      return void this.#untold.delete(agent);
-    const isAgain = at.mono - this.#untold.get(agent)! < this.#cluster.settings.retryMs;
-    if (agent.standing !== "registered" || isAgain) return;
-    this.#untold.set(agent, at.mono);
+    const toldAt = this.#toldAt.get(agent) ?? Number.NEGATIVE_INFINITY;
+    if (agent.standing !== "registered" || at.mono - toldAt < this.#cluster.settings.retryMs) return;
+    this.#toldAt.set(agent, at.mono);
     const drain = { epoch: this.#cluster.epoch, order: orderOf(agent.drain!, at.wall) };
     this.#out({ type: "orderDrain", agent: agent.id, drain });
   }
 
   #isEmptied(agent: Agent): boolean {
     if (agent.drain?.drainedAt !== undefined || agent.standing !== "registered") return false;
-    return !this.#untold.has(agent) && agent.offers.size === 0 && agent.users.length === 0;
+    return agent.hasRecorded && agent.offers.size === 0 && agent.users.length === 0;
   }
 
   #emptied(at: Instant, agent: Agent): void {
-    this.#cluster.agents.drain(agent, { ...agent.drain!, drainedAt: at.wall });
+    this.#cluster.agents.drain(agent, { ...agent.drain!, drainedAt: at.wall }, true);
     this.#out({ type: "store", key: agentKey(agent.id), value: agent.record() });
     this.#news.agentDrained(at, agent);
   }

@@ -139,7 +139,8 @@ export class Registration {
     const { epoch, master, settings, agents } = this.#cluster;
     const { bootId, report } = register;
     agents.heard(agent, at.mono);
-    agents.drain(agent, newerOf(agent.drain, register.drain, at.wall));
+    const order = newerOf(agent.drain, register.drain, at.wall);
+    agents.drain(agent, order, (order?.number ?? 0) === (register.drain?.number ?? 0));
     if (agent.isOurs && agent.bootId === bootId && agent.generation === report.generation)
       this.reported(at, agent.id, report);
     else this.#cut(at, agent, register);

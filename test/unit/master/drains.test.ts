@@ -56,6 +56,20 @@ describe("an agent that is drained", () => {
     assert.deepEqual(offersIn(stage.revive("f", f.session)), []);
   });
 
+  it("is told of nothing that is not stored", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    const [store] = only(
+      stage.machine.handle(
+        { mono: stage.now, wall: 0 },
+        { type: "callAsked", ask: 99, call: { name: "drainAgent", request: { agent: "a" } } },
+      ),
+      "store",
+    );
+    assert.equal(orders(stage.wait(3000, { agents: ["a"] })).length, 0);
+    assert.equal(orders(stage.do(store!.done!)).length, 1);
+  });
+
   it("is told again until it has recorded the order", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 });
@@ -142,7 +156,9 @@ describe("an agent that is drained", () => {
     const from = stage.effects.length;
     assert.equal(stage.call("activateAgent", { agent: "a" }).value.drain, undefined);
     const effects = stage.effects.slice(from);
-    assert.deepEqual(brief(offersIn(effects, "f")), ["a cpus 1"]);
+    // Before it has recorded that, it would refuse what is launched.
+    assert.deepEqual(offersIn(effects), []);
+    assert.deepEqual(brief(offersIn(recorded(stage, "a"), "f")), ["a cpus 1"]);
     assert.deepEqual(orders(effects), [{ epoch: 3, order: { number: 2, draining: false } }]);
     assert.deepEqual(
       only(effects, "tellFramework").map(({ event }) => event.type === "agent-changed" && event.agent),
@@ -155,6 +171,24 @@ describe("an agent that is drained", () => {
       stage.effects.slice(again).map(({ type }) => type),
       ["answer"],
     );
+  });
+
+  it("is told again of its activation by the next leader, and offered by him when it has recorded that", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.call("drainAgent", { agent: "a" });
+    stage.call("activateAgent", { agent: "a" });
+    const next = successorOf(stage);
+    next.subscribe("f", { needs: [need({ cpus: 1 }, 1)] });
+    next.register("a", { cpus: 4 }, { drain: { number: 1, draining: true } });
+    assert.deepEqual(offersIn(next.effects), []);
+    assert.deepEqual(orders(next.wait(2000, { agents: ["a"] }))[0]?.order, { number: 2, draining: false });
+    assert.deepEqual(brief(offersIn(recorded(next, "a"), "f")), ["a cpus 1"]);
+    // One that remembers it needs not be told.
+    const third = successorOf(stage);
+    third.subscribe("f", { needs: [need({ cpus: 1 }, 1)] });
+    third.register("a", { cpus: 4 }, { drain: { number: 2, draining: false } });
+    assert.deepEqual(brief(offersIn(third.effects, "f")), ["a cpus 1"]);
   });
 
   it("is drained anew, from now, when that is asked for again", () => {
