@@ -108,7 +108,7 @@ describe("draining an agent", function () {
     await eventually(
       "the job to run again",
       async () => (await on("agent-a", "drain.long")).length === 1,
-      70_000,
+      20_000,
     );
     const { activeRuns } = await cluster.api.get<{ activeRuns: Run[] }>(
       "/v1/jobs/drain.long?embed=activeRuns",
