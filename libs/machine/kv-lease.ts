@@ -143,6 +143,8 @@ export class KvLease implements Lease {
     const sentAt = this.#now();
     const revision = await this.#write({ term, epoch }, created);
     if (revision === undefined) return { leader: undefined };
+    // Ours too: revisions begin anew when the bucket is emptied, and a second term of one epoch would be taken for the first.
+    this.heard(epoch);
     return new HeldTerm(term, epoch, revision, sentAt + this.#leaseMs * heldShare);
   }
 

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually } from "#test/support/eventually.js";
+import type { Run, Task } from "./support/api.js";
+import { type LocalCluster, startCluster } from "./support/cluster.js";
+import { sleeper } from "./support/work.js";
+
+const ids = (tasks: readonly Task[]): string[] => tasks.map(({ spec }) => spec.id).toSorted();
+
+describe("recovery", function () {
+  this.timeout(150_000);
+
+  describe("of a cluster whose servers are lost", () => {
+    let cluster: LocalCluster;
+    before(async () => {
+      cluster = await startCluster({ flags: ["--empty", "--agents", "2"] });
+    });
+    after(() => cluster.remove());
+
+    const running = async (): Promise<readonly Task[]> =>
+      (await cluster.api.tasks()).filter(({ latest }) => latest.state === "running");
+
+    it("NATS and Consul hang for a minute: tasks go on, what ends meanwhile is told, services are found again", async () => {
+      await cluster.api.deploy({ ...sleeper("/away/sleep", 10), portDefinitions: [{ port: 0 }] });
+      await cluster.api.send("POST", "/v1/jobs", {
+        id: "away.five",
+        run: { cmd: "while [ ! -e go ]; do sleep 0.1; done; exit 5", cpus: 0.02, mem: 32 },
+      });
+      const { id: run } = (await cluster.api.send("POST", "/v1/jobs/away.five/runs")).body as Run;
+      const attempt = await eventually("the run to begin", async () =>
+        (await running()).find(({ spec }) => spec.name === "away.five"),
+      );
+      const before = ids(await cluster.api.tasks("/away/sleep"));
+
+      const pids = [cluster.pid("nats"), cluster.pid("consul")];
+      const stoppedAt = performance.now();
+      for (const pid of pids) process.kill(pid, "SIGSTOP");
+      try {
+        writeFileSync(join(cluster.data, "agents", attempt.agent, "sandboxes", attempt.spec.id, "go"), "");
+        const refused = async () => (await cluster.api.send("GET", "/v2/apps")).status === 503;
+        await eventually("calls to be refused", refused, 60_000);
+        await eventually("a minute to have passed", () => performance.now() - stoppedAt > 60_000, 70_000);
+      } finally {
+        for (const pid of pids) process.kill(pid, "SIGCONT");
+      }
+
+      const found = async () => {
+        const answer = await cluster.api.send("GET", `/v1/jobs/away.five/runs/${run}`).catch(() => undefined);
+        const { status, tasks = [] } = (answer?.body ?? {}) as Partial<Run>;
+        return status === "FAILED" && tasks;
+      };
+      const attempts = await eventually("the end of the run to be told", found, 30_000);
+      assert.deepEqual(
+        attempts.map(({ exitCode }) => exitCode),
+        [5],
+      );
+      assert.deepEqual(ids(await cluster.api.tasks("/away/sleep")), before);
+      const registered = async () => {
+        const answer = await fetch(`${cluster.consul.url}/v1/health/service/away-sleep?passing`);
+        return ((await answer.json()) as unknown[]).length === 10;
+      };
+      await eventually("the services to be found", registered, 45_000);
+      await cluster.api.deploy(sleeper("/away/later", 2));
+    });
+
+    it("the disk of NATS is lost: apps and runs are what their tasks say, and what cannot be known is said", async () => {
+      await cluster.api.deploy(sleeper("/lost/sleep", 6));
+      await cluster.api.deploy(sleeper("/lost/none", 0));
+      await cluster.api.send("POST", "/v1/jobs", {
+        id: "lost.three",
+        run: { cmd: "while [ ! -e go ]; do sleep 0.1; done; exit 3", cpus: 0.02, mem: 32 },
+      });
+      const { id: run } = (await cluster.api.send("POST", "/v1/jobs/lost.three/runs")).body as Run;
+      const attempt = await eventually("the run to begin", async () =>
+        (await running()).find(({ spec }) => spec.name === "lost.three"),
+      );
+      const before = ids(await running());
+
+      const pid = cluster.pid("nats");
+      process.kill(pid, "SIGSTOP");
+      rmSync(join(cluster.data, "nats"), { recursive: true });
+      process.kill(pid, "SIGKILL");
+
+      const app = await eventually(
+        "the app to be known again",
+        async () => {
+          const found = await cluster.api.app("/lost/sleep").catch(() => undefined);
+          return found?.tasksRunning === 6 && found.settled && found;
+        },
+        30_000,
+      );
+      assert.equal(app.tasks.length, 6);
+      assert.deepEqual(ids(await running()), before, "the same tasks, none killed, none doubled");
+      assert.equal((await cluster.api.send("GET", "/v2/apps/lost/none")).status, 404, "no task told of it");
+
+      writeFileSync(join(cluster.data, "agents", attempt.agent, "sandboxes", attempt.spec.id, "go"), "");
+      const ended = await eventually("the run to end", async () => {
+        const found = await cluster.api.get<Run>(`/v1/jobs/lost.three/runs/${run}`).catch(() => undefined);
+        return found?.status === "FAILED" && found;
+      });
+      assert.deepEqual(
+        ended.tasks.map(({ exitCode }) => exitCode),
+        [3],
+      );
+      const events = await cluster.api
+        .send("GET", "/cluster/events?follow=false")
+        .then(({ body }) => String(body));
+      assert.match(events, /\/lost\/sleep was not in the store: it is what its tasks say/);
+    });
+  });
+
+  describe("of an agent whose disk is full", () => {
+    const data = mkdtempSync(join(tmpdir(), "emporion-full-"));
+    const workDir = join(data, "agents", "agent-a");
+    let cluster: LocalCluster;
+    before(async () => {
+      mkdirSync(workDir, { recursive: true });
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", workDir]);
+      cluster = await startCluster({ data, flags: ["--empty", "--agents", "2"] });
+    });
+    after(async () => {
+      await cluster.end();
+      execFileSync("umount", [workDir]);
+      rmSync(data, { recursive: true });
+    });
+
+    it("its tasks go on, new ones run elsewhere, and it works again when there is room", async () => {
+      await cluster.api.deploy(sleeper("/full/sleep", 6));
+      const before = ids(await cluster.api.tasks("/full/sleep"));
+      const filler = join(workDir, "filler");
+      // Whatever is left; dd fails when the disk is full, as it should.
+      assert.throws(() => execFileSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=4k"], { stdio: "ignore" }));
+      const app = await cluster.api.deploy(sleeper("/full/more", 6), 60_000);
+      assert.deepEqual(
+        app.tasks.map(({ slaveId }) => slaveId),
+        Array.from({ length: 6 }, () => "agent-b"),
+      );
+      assert.deepEqual(ids(await cluster.api.tasks("/full/sleep")), before);
+
+      rmSync(filler);
+      await cluster.api.remove("/full/more");
+      const { id, ...pinned } = sleeper("/full/again", 2);
+      await cluster.api.deploy({ id, ...pinned, constraints: [["rack", "CLUSTER", "a"]] } as never, 60_000);
+    });
+  });
+});
