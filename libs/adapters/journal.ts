@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Journal } from "#libs/ports/journal.js";
+import type { AppendOptions, Journal } from "#libs/ports/journal.js";
 
 /**
  * JSON lines in one file. What is appended in one call is one write; the last line counts only when it is whole.
@@ -10,6 +10,9 @@ import type { Journal } from "#libs/ports/journal.js";
  * an agent can find out again after a restart of the host need not survive that. `compact` waits always, or the rename could reach the disk before
  * the content, and a host's crash leave an empty journal in the place of a full one.
  * Whether the old file or the new one is found after a crash does not matter: both are true.
+ *
+ * A file of zeros beside it keeps room on the disk. On a full one it makes way for what must be recorded, and it is made again as soon
+ * as there is room.
  */
 export class FileJournal implements Journal {
   private count = 0;
@@ -17,8 +20,12 @@ export class FileJournal implements Journal {
   private size = 0;
   private handle: FileHandle | undefined;
   private queue: Promise<unknown> = Promise.resolve();
+  private readonly reserveFile: string;
+  private hasReserve = false;
 
-  constructor(private readonly file: string) {}
+  constructor(private readonly file: string) {
+    this.reserveFile = `${file}.reserve`;
+  }
 
   get length(): number {
     return this.count;
@@ -38,23 +45,47 @@ export class FileJournal implements Journal {
 
   async append(
     records: readonly unknown[],
-    { sync = false }: { readonly sync?: boolean } = {},
+    { sync = false, mayUseReserve = false }: AppendOptions = {},
   ): Promise<void> {
     if (records.length === 0) return;
     const bytes = encode(records);
     return this.inTurn(async () => {
       const handle = await this.opened();
       try {
-        await handle.writeFile(bytes);
-        if (sync) await handle.datasync();
+        await this.write(handle, bytes, sync);
       } catch (cause) {
-        // None of them count: what the disk took of them is taken back.
-        await handle.truncate(this.size);
-        throw cause;
+        if (!mayUseReserve || !isFull(cause)) throw cause;
+        this.hasReserve = false;
+        await rm(this.reserveFile, { force: true });
+        await this.write(handle, bytes, sync);
       }
       this.size += bytes.length;
       this.count += records.length;
+      if (!mayUseReserve) await this.keepReserve();
     });
+  }
+
+  private async write(handle: FileHandle, bytes: Buffer, sync: boolean): Promise<void> {
+    try {
+      await handle.writeFile(bytes);
+      if (sync) await handle.datasync();
+    } catch (cause) {
+      // None of them count: what the disk took of them is taken back.
+      await handle.truncate(this.size);
+      throw cause;
+    }
+  }
+
+  /** Where there is no room for it there is none: what could be written has been. */
+  private async keepReserve(): Promise<void> {
+    if (this.hasReserve) return;
+    try {
+      const { size } = await stat(this.reserveFile).catch(() => ({ size: 0 }));
+      if (size < reserveBytes) await writeFile(this.reserveFile, Buffer.alloc(reserveBytes), { mode: 0o600 });
+      this.hasReserve = true;
+    } catch {
+      await rm(this.reserveFile, { force: true });
+    }
   }
 
   async compact(records: readonly unknown[]): Promise<void> {
@@ -100,6 +131,12 @@ export class FileJournal implements Journal {
 }
 
 const newline = 0x0a;
+
+/** Ends of more than a thousand tasks. */
+const reserveBytes = 512 * 1024;
+
+const isFull = (cause: unknown): boolean =>
+  ["ENOSPC", "EDQUOT"].includes((cause as NodeJS.ErrnoException).code ?? "");
 
 const openAppending = (file: string, flags: number): Promise<FileHandle> =>
   open(file, constants.O_CREAT | constants.O_APPEND | constants.O_RDWR | flags, 0o600);

@@ -237,6 +237,8 @@ export type AgentEffect =
       readonly type: "appendRecords";
       readonly records: readonly JournalRecord[];
       readonly sync: boolean;
+      /** Nothing in it can be refused: it has happened. */
+      readonly mayUseReserve: boolean;
     }
   /** Puts these in the place of all records. Answered like an append. */
   | { readonly type: "compactRecords"; readonly records: readonly JournalRecord[] }

@@ -30,7 +30,10 @@ export function performOnHost(world: HostWorld, effect: HostEffect, emit: Emit):
   const { journal, executors, sandboxes, catalog } = world;
   switch (effect.type) {
     case "appendRecords":
-      return write(journal.append(effect.records, { sync: effect.sync }), emit);
+      return write(
+        journal.append(effect.records, { sync: effect.sync, mayUseReserve: effect.mayUseReserve }),
+        emit,
+      );
     case "compactRecords":
       return write(journal.compact(effect.records), emit);
     case "recoverTasks":

@@ -89,7 +89,9 @@ export class Recorder {
       this.#options.emit({ type: "compactRecords", records: snapshot });
     } else {
       this.#length += records.length;
-      this.#options.emit({ type: "appendRecords", records, sync: records.some(outlivesHost) });
+      // Who can be answered for has to wait for room; what has happened has to be told.
+      const mayUseReserve = entries.every(({ failed }) => failed === undefined);
+      this.#options.emit({ type: "appendRecords", records, sync: records.some(outlivesHost), mayUseReserve });
     }
   }
 

@@ -30,6 +30,8 @@ const leaderWaitUsualMs = 8000;
 const retryMs = 200;
 const timeoutMs = 5000;
 const repeatMs = 2000;
+/** A connection that breaks is mostly there again at once: calls that may be repeated wait for it so long. */
+const reconnectWaitMs = 3000;
 
 export function busApi(bus: Bus, subjects: Subjects, clock: Clock): BusApi {
   const replies = new Map<TSchema, Codec<unknown>>();
@@ -47,13 +49,19 @@ export function busApi(bus: Bus, subjects: Subjects, clock: Clock): BusApi {
     ) {
       const subject = subjects.api(service, name);
       const bytes = new TextEncoder().encode(JSON.stringify(request));
-      const giveUpAt = clock.now().mono + leaderWaitMs;
+      const { mono: askedAt } = clock.now();
+      const patienceMs: Record<BusFailure, number> = {
+        "no-responders": leaderWaitMs,
+        timeout: isRepeatable ? leaderWaitMs : 0,
+        disconnected: isRepeatable ? Math.min(reconnectWaitMs, leaderWaitMs) : 0,
+        "too-large": 0,
+      };
       for (;;) {
         const replied = await bus.request(subject, bytes, isRepeatable ? repeatMs : timeoutMs);
         if (replied.ok) return valueOf(replyOf(answer).decode(replied.value), service, name) as never;
-        const again = replied.error === "no-responders" || (isRepeatable && replied.error === "timeout");
-        if (!again || clock.now().mono >= giveUpAt) throw new Refused(failure(replied.error, service));
-        if (replied.error === "no-responders") await delay(clock, retryMs);
+        if (clock.now().mono - askedAt >= patienceMs[replied.error])
+          throw new Refused(failure(replied.error, service));
+        if (replied.error !== "timeout") await delay(clock, retryMs);
       }
     },
   };

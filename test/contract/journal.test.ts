@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SystemClock } from "#libs/adapters/clock.js";
@@ -180,6 +189,31 @@ describe("journal in a file", () => {
       assert.deepEqual(await open().load(), ["first", "second"]);
     });
 
+    it("a full disk has room kept for what has happened, but not for more to do", async () => {
+      const small = join(dir, "small");
+      mkdirSync(small);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", small]);
+      try {
+        const filler = join(small, "filler");
+        const journal = new FileJournal(join(small, "journal"));
+        await journal.load();
+        await journal.append(["accepted"]);
+        assert.throws(() => writeFileSync(filler, Buffer.alloc(4 << 20)), /ENOSPC/);
+        const long = "x".repeat(10_000);
+        await assert.rejects(journal.append([`more ${long}`]), /ENOSPC/);
+        await journal.append([`ended ${long}`], { mayUseReserve: true });
+        rmSync(filler);
+        await journal.append(["more"]);
+        assert.ok(readdirSync(small).includes("journal.reserve"), "kept again");
+        await journal.close();
+        const next = new FileJournal(join(small, "journal"));
+        assert.deepEqual(await next.load(), ["accepted", `ended ${long}`, "more"]);
+        await next.close();
+      } finally {
+        execFileSync("umount", ["-l", small]);
+      }
+    });
+
     it("a compaction that fails leaves all as it was", async () => {
       const journal = open();
       await journal.load();
@@ -196,7 +230,7 @@ describe("journal in a file", () => {
       );
       await journal.append([3]);
       assert.deepEqual(await open().load(), [1, 2, 3]);
-      assert.deepEqual(readdirSync(join(dir, "below")), ["journal"]);
+      assert.deepEqual(readdirSync(join(dir, "below")), ["journal", "journal.reserve"]);
     });
   });
 
