@@ -13,7 +13,7 @@ describe("NATS itself", () => {
   const open: Connected[] = [];
   const connect = async (user = "", log: Log = silentLog, name = user || "test") => {
     const url = user === "" ? nats.url : nats.url.replace("//", `//${user}:secret@`);
-    const connection = await connected(url, name, log);
+    const connection = await connected(url, name, { log });
     open.push(connection);
     return connection;
   };

@@ -13,14 +13,26 @@ export interface NatsServer {
   kill(): Promise<void>;
   /** On the same port with the same data, after `kill`. */
   restart(): Promise<void>;
+  /** Gives it another configuration while it runs. */
+  reload(configuration: string): Promise<void>;
 }
 
-/** A private nats-server with JetStream on a port of its own. `configuration`: text of a configuration file. */
-export async function startNats({ configuration = "" } = {}): Promise<NatsServer> {
+export interface NatsServerOptions {
+  /** Text of a configuration file. */
+  readonly configuration?: string;
+  /** Further ones of its command line. */
+  readonly flags?: readonly string[];
+}
+
+/** A private nats-server with JetStream on a port of its own. */
+export async function startNats({
+  configuration = "",
+  flags = [],
+}: NatsServerOptions = {}): Promise<NatsServer> {
   const directory = mkdtempSync(join(tmpdir(), "emporion-nats-"));
-  const argv = ["-a", "127.0.0.1", "-js", "-sd", directory, "--ports_file_dir", directory];
+  const argv = ["-a", "127.0.0.1", "-js", "-sd", directory, "--ports_file_dir", directory, ...flags];
+  const path = join(directory, "nats.conf");
   if (configuration !== "") {
-    const path = join(directory, "nats.conf");
     writeFileSync(path, configuration);
     argv.push("-c", path);
   }
@@ -31,6 +43,13 @@ export async function startNats({ configuration = "" } = {}): Promise<NatsServer
     async stop() {
       await server.end("SIGTERM");
       rmSync(directory, { recursive: true, force: true });
+    },
+    async reload(text) {
+      writeFileSync(path, text);
+      server.process.kill("SIGHUP");
+      await eventually("the new configuration", () =>
+        server.output().includes("Reloaded server configuration"),
+      );
     },
     kill: () => server.end("SIGKILL"),
     async restart() {
@@ -44,7 +63,7 @@ async function start(directory: string, argv: readonly string[]): Promise<Child>
   const server = startChild(toolPath("nats"), argv);
   await eventually("nats-server to listen", () => {
     if (server.process.exitCode !== null) throw new Error(`nats-server ended: ${server.output()}`);
-    return portsFiles(directory).some((path) => readFileSync(path, "utf8").includes("nats://"));
+    return portsFiles(directory).some((path) => /(nats|tls):\/\//.test(readFileSync(path, "utf8")));
   });
   return server;
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   connect,
   type ConnectionOptions,
@@ -28,6 +29,10 @@ export interface NatsOptions {
   readonly inboxPrefix?: string;
   readonly log: Log;
 }
+
+const retryMs = 250;
+/** So often it is said that there is no server yet, and why. */
+const waitSaidMs = 3000;
 
 export interface TlsTexts {
   readonly ca?: string;
@@ -65,30 +70,31 @@ export class NatsLink {
     log,
   }: NatsOptions): Promise<NatsLink> {
     const { servers, ...inUrl } = parsed(url);
-    const waiting = setInterval(
-      () => log.warn("waiting for NATS", { servers, hint: "is nats-server running there?" }),
-      3000,
-    );
-    try {
-      const nc = await connect({
-        ...inUrl,
-        ...(credentials && { authenticator: jwtAuthenticator(credentials.token, credentials.seed) }),
-        ...(tls && { tls: { ...tls } }),
-        servers,
-        name,
-        inboxPrefix,
-        // Stack traces of every request halve the rate of requests.
-        noAsyncTraces: true,
-        waitOnFirstConnect: true,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: 250,
-        timeout: 5000,
-        pingInterval: 5000,
-        maxPingOut: 2,
-      });
-      return new NatsLink(nc, inboxPrefix, log);
-    } finally {
-      clearInterval(waiting);
+    const options: ConnectionOptions = {
+      ...inUrl,
+      ...(credentials && { authenticator: jwtAuthenticator(credentials.token, credentials.seed) }),
+      ...(tls && { tls: { ...tls } }),
+      servers,
+      name,
+      inboxPrefix,
+      // Stack traces of every request halve the rate of requests.
+      noAsyncTraces: true,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: retryMs,
+      timeout: 5000,
+      pingInterval: 5000,
+      maxPingOut: 2,
+    };
+    for (let saidAt = performance.now(); ; await sleep(retryMs)) {
+      try {
+        return new NatsLink(await connect(options), inboxPrefix, log);
+      } catch (cause) {
+        if ((cause as NatsError).isAuthError?.() === true) throw cause;
+        if (performance.now() - saidAt < waitSaidMs) continue;
+        saidAt = performance.now();
+        const hint = "is nats-server running there?";
+        log.warn("waiting for NATS", { servers, cause: (cause as Error).message, hint });
+      }
     }
   }
 
@@ -161,13 +167,16 @@ export class NatsLink {
   }
 
   async #follow(): Promise<void> {
-    for await (const { type, data } of this.nc.status()) {
+    for await (const { type, data, permissionContext } of this.nc.status()) {
       if (type === Events.Disconnect) {
         this.log.warn("disconnected from NATS", { server: data });
         this.#connection.next({ state: "disconnected" });
       } else if (type === Events.Reconnect) {
         this.log.info("connected to NATS again", { server: data });
         this.#connection.next({ state: "connected", server: this.nc.getServer() });
+      } else if (type === Events.Error && permissionContext !== undefined) {
+        const { operation, subject } = permissionContext;
+        this.log.error("the NATS server does not let us", { operation, subject });
       } else if (type === Events.Error) this.log.error("NATS says", { error: data });
     }
   }

@@ -44,7 +44,7 @@ export class Authority {
     } as const;
     return [
       `# Who may say what on the bus of the Emporion cluster ${this.#cluster}. Made by \`emporion auth\`; not to be edited.`,
-      `operator: ${signedToken(operatorToken, operator, now)}`,
+      `operator: ${signedToken(operatorToken, operator, unchanging)}`,
       `system_account: ${system}`,
       "resolver: MEMORY",
       "resolver_preload: {",
@@ -132,6 +132,9 @@ export class Authority {
     ];
   }
 }
+
+/** The one thing that a server cannot take anew while it runs: its time of issue is always the same. */
+const unchanging = 1;
 
 const unlimited = {
   subs: -1,
