@@ -25,7 +25,10 @@ export function selfSigned(): { readonly cert: string; readonly key: string } {
   );
   const signature = Buffer.concat([Buffer.from([0]), sign("sha256", content, privateKey)]);
   const certificate = sequence(content, algorithm, tagged(0x03, signature));
-  const lines = certificate.toString("base64").match(/.{1,64}/g)!.join("\n");
+  const lines = certificate
+    .toString("base64")
+    .match(/.{1,64}/g)!
+    .join("\n");
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

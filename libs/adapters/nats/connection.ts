@@ -8,7 +8,7 @@ import {
   type Msg,
   type MsgHdrs,
   type NatsConnection,
-  type NatsError,
+  NatsError,
 } from "nats";
 import { BehaviorSubject, type Observable } from "rxjs";
 import type { BusFailure, Connection } from "#libs/ports/bus.js";
@@ -89,7 +89,7 @@ export class NatsLink {
       try {
         return new NatsLink(await connect(options), inboxPrefix, log);
       } catch (cause) {
-        if ((cause as NatsError).isAuthError?.() === true) throw cause;
+        if (cause instanceof NatsError && cause.isAuthError()) throw cause;
         if (performance.now() - saidAt < waitSaidMs) continue;
         saidAt = performance.now();
         const hint = "is nats-server running there?";
