@@ -88,6 +88,16 @@ if (tools.docker.kind !== "running") {
       assert.match(await cluster.inside("gateway-2", "emporion", "status"), /agents +2 registered/);
     });
 
+    it("NATS takes nobody without credentials, and nobody but masters has the cluster's key", async () => {
+      const connects = `import("nats").then(({ connect }) => connect({ servers: "127.0.0.1:4223" }))`;
+      await assert.rejects(
+        cluster.engine.run(process.execPath, ["-e", connects]),
+        /Authorization Violation|AUTHORIZATION_VIOLATION/i,
+      );
+      for (const service of ["apps-1", "gateway-1", "agent-a"])
+        assert.doesNotMatch(await cluster.inside(service, "ls", "/run/emporion"), /cluster/);
+    });
+
     it("runs containers of the host's engine, which answer at the host's address, and a job", async () => {
       await deploy(2);
       const tasks = await running("/web");

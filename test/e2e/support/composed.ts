@@ -104,7 +104,7 @@ function composeWith({ compose }: Tools, socket: string, dir: string) {
     // Of version 1: it would call another program.
     COMPOSE_DOCKER_CLI_BUILD: "0",
     DOCKER_SOCKET: socket,
-    EMPORION_DIR: join(dir, "agents"),
+    EMPORION_DIR: join(dir, "emporion"),
     EMPORION_CONTEXT: join(dir, "context"),
   };
   const files = ["-p", project, "-f", join(ROOT, "docker-compose.yml")];
@@ -129,7 +129,7 @@ async function reached(engine: EngineApart, { docker }: Tools): Promise<Omit<Com
     const args = ["-H", `unix://${engine.socket}`, "exec", (await container(service)).id, ...command];
     return (await start("docker", args, { env: { ...process.env, PATH: path } })).stdout;
   };
-  const token = await inside("gateway-1", "cat", "/run/emporion/token/token");
+  const token = await inside("gateway-1", "cat", "/run/emporion/token");
   const cli = (args: readonly string[], input?: object) =>
     engine.run(process.execPath, [join(ROOT, ".build/services/cli/main.js"), ...args], {
       env: { ...process.env, EMPORION_URL: "http://127.0.0.1:8080", EMPORION_TOKEN: token },
