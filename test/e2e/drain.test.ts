@@ -87,7 +87,7 @@ describe("draining an agent", function () {
       async () => (await agentOf("agent-a")).drain?.state === "drained",
       40_000,
     );
-    const [ended] = (await cluster.api.tasks("drain.long")).filter(({ agent }) => agent === "agent-a");
+    const ended = (await cluster.api.tasks("drain.long")).find(({ agent }) => agent === "agent-a");
     assert.equal(ended?.latest.state, "killed");
     assert.equal(ended?.latest.reason, "drained");
   });

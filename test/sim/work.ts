@@ -71,7 +71,7 @@ export const works: Record<WorkName, Work> = {
   },
   /** With a deadline or without; whoever was drained before takes tasks again. */
   drain: async (cluster, wishes, chance) => {
-    const agent = oneOf(chance, [...cluster.hosts.keys()])!;
+    const agent = oneOf(chance, [...cluster.hosts.keys()]);
     const deadline = chance.happens(0.5) ? { deadlineMs: Math.round(chance.between(0, 20_000)) } : {};
     for (const other of wishes.drained)
       await wishes.activate(other, () => activate(cluster, other, patienceMs));

@@ -327,6 +327,8 @@ export class SmallCluster {
         const value = this.#standings().filter(({ agent }) => asked.includes(agent));
         return this.#emit({ type: "agentsAnswered", session, asked, answer: { ok: true, value } });
       }
+      case "askAgentsAfter":
+        throw new Error("the answer to subscribe names all agents of a small cluster");
       case "storeLaunch":
         this.bucket.set(effect.launch, effect.record);
         return this.#emit({ type: "launchStored", launch: effect.launch });
