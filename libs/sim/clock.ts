@@ -19,6 +19,8 @@ export class SimClock implements Clock {
   readonly #options: SimClockOptions;
   readonly #timers = new Set<Cancel>();
   #stopped = false;
+  /** Timers that are due while the process stands still. */
+  #late: (() => void)[] | undefined;
   #wallJump = 0;
 
   constructor(schedule: Schedule, options: SimClockOptions) {
@@ -34,17 +36,33 @@ export class SimClock implements Clock {
 
   after(ms: number, call: () => void): Cancel {
     if (this.#stopped) return () => undefined;
-    const cancel = this.#schedule.after(ms, () => {
+    let isCancelled = false;
+    const fire = () => {
+      if (isCancelled) return;
+      if (this.#late !== undefined) return void this.#late.push(fire);
       this.#timers.delete(stop);
       this.#options.fired();
       call();
-    });
+    };
+    const cancel = this.#schedule.after(ms, fire);
     const stop = () => {
+      isCancelled = true;
       cancel();
       this.#timers.delete(stop);
     };
     this.#timers.add(stop);
     return stop;
+  }
+
+  /** The process stands still (SIGSTOP): time goes on, and no timer fires before `resume`. */
+  pause(): void {
+    this.#late ??= [];
+  }
+
+  resume(): void {
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    for (const fire of late) this.#schedule.after(0, fire);
   }
 
   /** Somebody sets the wall clock; the monotonic one goes on. */

@@ -67,9 +67,10 @@ export class Link {
   /** The one in which the node was cut off from us for good. */
   #lastSession: number | undefined;
   readonly #parted = new Set<Way>();
+  #isPaused = false;
   #serverUp: boolean;
   #closed = false;
-  #held: { readonly way: Way; readonly land: () => void }[] = [];
+  #held: (() => void)[] = [];
 
   constructor(
     schedule: Schedule,
@@ -125,10 +126,19 @@ export class Link {
   heal(): void {
     if (!this.isParted) return;
     this.#parted.clear();
-    const held = this.#held;
-    this.#held = [];
-    if (this.isConnected) for (const { land } of held) land();
+    if (this.isConnected) this.#release();
     else this.#connectSoon();
+  }
+
+  /** The node takes nothing, for it stands still; what comes waits. */
+  set isPaused(isPaused: boolean) {
+    this.#isPaused = isPaused;
+    if (!isPaused) this.#release();
+  }
+
+  /** What still cannot get through waits on. */
+  #release(): void {
+    for (const land of this.#held.splice(0)) land();
   }
 
   serverDied(): void {
@@ -173,7 +183,7 @@ export class Link {
     const land = () => {
       const isAlive = session === this.#session || (way === "up" && session === this.#lastSession);
       if (!isAlive || (way === "up" && !this.#serverUp)) return;
-      if (this.#parted.has(way)) this.#held.push({ way, land });
+      if (this.#parted.has(way) || (way === "down" && this.#isPaused)) this.#held.push(land);
       else arrive();
     };
     this.#schedule.at(way === "up" ? this.#arrivalUp() : this.#arrivalDown(lane), land);

@@ -94,6 +94,20 @@ export class SimNode {
     this.link.cut();
   }
 
+  /** SIGSTOP: it does nothing, and its connection stands until somebody notices. For less than `noticeMs`, unless it is cut off for good. */
+  pause(): void {
+    this.world.trace.add(`${this.world.schedule.now} ${this.name} stands still`);
+    this.clock.pause();
+    this.link.isPaused = true;
+  }
+
+  /** SIGCONT: what is due happens now. */
+  resume(): void {
+    this.world.trace.add(`${this.world.schedule.now} ${this.name} goes on`);
+    this.clock.resume();
+    this.link.isPaused = false;
+  }
+
   /** Cuts it off, both ways unless one is given; noticed only after a while. */
   part(way?: Way): void {
     this.world.trace.add(`${this.world.schedule.now} ${this.name} is cut off ${way ?? ""}`);

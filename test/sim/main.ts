@@ -105,7 +105,12 @@ async function many({ count, from, jobs, mostMs, twice }: Many): Promise<number>
     done++;
     virtualMs += each.virtualMs;
     events += each.events;
-    if (each.failure !== undefined) failed.push(each);
+    if (each.failure !== undefined) {
+      failed.push(each);
+      process.stdout.write(
+        `\nseed ${each.seed} FAILED: ${each.failure}\n  ${commandOf({ seed: each.seed })}\n`,
+      );
+    }
     if (progress !== undefined) progress.text = text();
     if (progress !== undefined || now() - saidAt < 10_000) return;
     saidAt = now();
@@ -126,13 +131,13 @@ async function many({ count, from, jobs, mostMs, twice }: Many): Promise<number>
   return failed.length > 0 ? 1 : 0;
 }
 
-async function tell({ seed, failure }: Told): Promise<void> {
-  process.stdout.write(`\nseed ${seed} FAILED: ${failure}\n`);
+/** Leaves out what it does not need to fail. */
+async function tell({ seed }: Told): Promise<void> {
   const outcome = await run({ seed });
   if (outcome.failure === undefined) return;
-  process.stdout.write(`  ${outcome.mixture}\n  making it smaller …\n`);
+  process.stdout.write(`\nseed ${seed}: ${outcome.mixture}\n  making it smaller …\n`);
   const smaller = await shrink(outcome, shrinkMostMs, now);
-  process.stdout.write(`  again: ${commandOf({ seed })}\n  least: ${commandOf(smaller)}\n\n`);
+  process.stdout.write(`  again: ${commandOf({ seed })}\n  least: ${commandOf(smaller)}\n`);
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

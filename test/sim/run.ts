@@ -155,6 +155,7 @@ async function allIsWell(cluster: SimCluster, wishes: Wishes): Promise<void> {
     .catch(async (cause: unknown) => {
       throw new Error(wishes.faultOf(await apps()) ?? String(cause), { cause });
     });
+  await makeRoom(cluster, wishes);
   // One that may not run twice waits for its agent.
   const isAway = ({ agent, endedAt }: Attempt) => endedAt === undefined && !cluster.isHere(agent);
   for (const { job, run } of wishes.started)

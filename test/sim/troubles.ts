@@ -13,6 +13,7 @@ export const troubleNames = [
   "cut-off",
   "cut-off-one-way",
   "slow-node",
+  "standstill",
   "server-dies",
   "disk-full",
   "clock-set",
@@ -66,6 +67,19 @@ export const troubles: Record<TroubleName, Trouble> = {
     node?.link.set({ takingMs: 10 ** chance.between(0, 3) });
     return node && (() => node.link.set({ takingMs: 0 }));
   },
+  /** As SIGSTOP and SIGCONT, or a host that sleeps; not for so long that its server would notice. */
+  standstill: (cluster, chance) => {
+    const node = pick(chance, processes(cluster));
+    if (node === undefined) return undefined;
+    let isOver = false;
+    const goOn = () => {
+      if (!isOver && node.isAlive) node.resume();
+      isOver = true;
+    };
+    node.pause();
+    cluster.world.schedule.after(standstillMostMs, goOn);
+    return goOn;
+  },
   "server-dies": ({ world }) => {
     if (!world.isServerUp) return undefined;
     world.serverDies();
@@ -116,6 +130,8 @@ export const troubles: Record<TroubleName, Trouble> = {
     return () => {};
   },
 };
+
+const standstillMostMs = 9000;
 
 const hostsUp = (cluster: SimCluster): AgentHost[] => [...cluster.hosts.values()].filter(({ isUp }) => isUp);
 
