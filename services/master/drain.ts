@@ -5,9 +5,11 @@ import type { DrainRecord } from "./registry.js";
 
 /** The last order about an agent, as the agent, the frameworks and people are told of it. */
 
-/** What is left until the deadline. Never more than was given: a clock that was set back puts nothing off. */
+/** Whole ms that are left until the deadline. Never more than was given: a clock that was set back puts nothing off. */
 const leftMs = ({ since, deadlineMs }: DrainRecord, wall: number): number | undefined =>
-  deadlineMs === undefined ? undefined : Math.min(deadlineMs, Math.max(0, since + deadlineMs - wall));
+  deadlineMs === undefined
+    ? undefined
+    : Math.ceil(Math.min(deadlineMs, Math.max(0, since + deadlineMs - wall)));
 
 export function orderOf(record: DrainRecord, wall: number): DrainOrder {
   const { number, draining } = record;
@@ -27,7 +29,7 @@ export function newerOf(
     number,
     draining,
     since: wall,
-    ...(deadlineInMs !== undefined && { deadlineMs: Math.ceil(deadlineInMs) }),
+    ...(deadlineInMs !== undefined && { deadlineMs: deadlineInMs }),
   };
 }
 

@@ -56,6 +56,16 @@ describe("an agent that is drained", () => {
     assert.deepEqual(offersIn(stage.revive("f", f.session)), []);
   });
 
+  it("is told of its time in whole milliseconds, whatever the clocks show", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.call("drainAgent", { agent: "a", deadlineMs: 60_000 });
+    stage.now += 1000.25;
+    // 60 000 − 1000.25
+    assert.equal(orders(stage.do({ type: "tick" }))[0]?.order.deadlineInMs, 59_000);
+    assert.equal(lastAnswer(stage.register("a", { cpus: 4 })).drain.deadlineInMs, 59_000);
+  });
+
   it("is told of nothing that is not stored", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 });
