@@ -141,6 +141,11 @@ export class AgentHost {
       executor.unavailable = areThere ? undefined : "the engine does not answer";
   }
 
+  /** One that belongs to nobody. */
+  async leaveSandbox(task: string): Promise<void> {
+    await this.#sandboxes.create(task, undefined);
+  }
+
   /** Task ids of the sandboxes that are there. */
   sandboxes(): Promise<string[]> {
     return this.#sandboxes.all();
