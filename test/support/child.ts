@@ -15,8 +15,9 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-export function startChild(path: string, argv: readonly string[]): Child {
-  const child = spawn(path, argv, { stdio: ["ignore", "pipe", "pipe"] });
+/** With our own environment unless another is given. */
+export function startChild(path: string, argv: readonly string[], env?: Record<string, string>): Child {
+  const child = spawn(path, argv, { stdio: ["ignore", "pipe", "pipe"], ...(env && { env }) });
   running.add(child);
   child.once("exit", () => running.delete(child));
   let text = "";
