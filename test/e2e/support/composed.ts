@@ -1,13 +1,12 @@
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { BUSYBOX_IMAGE, buildBusyboxImage } from "#setup/image.mjs";
 import { stage } from "#setup/stage.mjs";
 import { readTools, ROOT, type Server, type Tools } from "#setup/tools.mjs";
 import { makeBaseImage } from "#test/support/base-images.js";
-import { type EngineApart, startEngineApart } from "#test/support/engine-apart.js";
+import { type EngineApart, quickDirectory, startEngineApart } from "#test/support/engine-apart.js";
 import { eventually } from "#test/support/eventually.js";
 
 /** What docker-compose.yml makes, through the real Docker Compose. */
@@ -43,7 +42,7 @@ const start = promisify(execFile);
 /** @param told how long each step took */
 export async function compose(told: (line: string) => void): Promise<Composed> {
   const tools = readTools();
-  const dir = mkdtempSync(join(tmpdir(), "emporion-composed-"));
+  const dir = mkdtempSync(join(quickDirectory(), "emporion-composed-"));
   const engine = await timed("engine", startEngineApart());
   async function timed<T>(what: string, work: Promise<T>): Promise<T> {
     const from = performance.now();
