@@ -100,11 +100,15 @@ export class KvLease implements Lease {
 
   async #ensure(wanted: () => boolean): Promise<void> {
     const { store, bucket, replicas, clock, log } = this.#options;
+    let said: string | undefined;
     while (wanted()) {
       try {
         return void (await store.ensure({ name: bucket, replicas, ttlMs: this.#leaseMs }));
       } catch (cause) {
-        log.warn("no bucket for leases yet, trying again", { bucket, cause: String(cause) });
+        const why = String(cause);
+        // Once for each reason, not with each attempt.
+        if (why !== said) log.warn("no bucket for leases yet, trying again", { bucket, cause: why });
+        said = why;
         await delay(clock, retryMs);
       }
     }
