@@ -111,6 +111,8 @@ function misfitOf(
   if (agent.standing === "awaited")
     return { kind: "awaited", text: "it has not registered with the present leader yet" };
   if (agent.isDraining) return { kind: "draining", text: drainText(at, agent) };
+  if (!agent.hasRecorded)
+    return { kind: "draining", text: `draining: ${agent.id} has not recorded yet that it is over` };
   return (
     misfitInTotal(need, agent) ??
     countedOut(rules, agent) ??

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ROOT } from "#setup/tools.mjs";
 import { eventually } from "#test/support/eventually.js";
 import type { Run, Task } from "./support/api.js";
 import { type LocalCluster, startCluster } from "./support/cluster.js";
@@ -22,7 +24,10 @@ describe("draining an agent", function () {
   before(async () => {
     cluster = await startCluster({ flags: ["--empty", "--agents", "3", "--copies", "2"] });
     const work = await prepareWork(cluster.dockerSocket);
-    await cluster.api.deploy(webApp("/drain/web", webs, work));
+    const app = webApp("/drain/web", webs, work);
+    // On a busy machine an answer may take its time.
+    const healthChecks = app.healthChecks.map((check) => ({ ...check, timeoutSeconds: 10 }));
+    await cluster.api.deploy({ ...app, healthChecks } as typeof app);
     watch = new Watch(() => healthyWebs());
   });
   after(async () => {
@@ -45,9 +50,20 @@ describe("draining an agent", function () {
       ({ agent, latest }) => isOf(agent) && latest.state === "running" && latest.healthy === true,
     ).length;
   };
+  /** All agents have registered with who leads: till then only some of them are asked. */
+  const epochOfAll = async (): Promise<number> => {
+    const agents = await cluster.api.get<{ state: string }[]>("/cluster/agents");
+    if (agents.some(({ state }) => state !== "registered")) throw new Error("not all are registered");
+    return (await leader()).epoch;
+  };
   /** As the agents say. First the one that loses them: what has ended there has its successor elsewhere by then. */
-  const healthyWebs = async (): Promise<number> =>
-    (await healthyOn((agent) => agent === "agent-a")) + (await healthyOn((agent) => agent !== "agent-a"));
+  const healthyWebs = async (): Promise<number> => {
+    const epoch = await epochOfAll();
+    const left = await healthyOn((agent) => agent === "agent-a");
+    const elsewhere = await healthyOn((agent) => agent !== "agent-a");
+    if ((await epochOfAll()) !== epoch) throw new Error("another leads now");
+    return left + elsewhere;
+  };
   /** A job that can run on this agent alone. */
   async function longJobOn(agent: string): Promise<void> {
     const run = {
@@ -79,7 +95,8 @@ describe("draining an agent", function () {
     assert.equal((await agentOf("agent-a")).drain?.deadlineAt, deadlineAt, "the next leader knows");
     await eventually(
       "the app to be elsewhere",
-      async () => (await on("agent-a", "/drain/web")).length === 0 && (await healthyWebs()) === webs,
+      async () =>
+        (await on("agent-a", "/drain/web")).length === 0 && (await healthyWebs().catch(() => 0)) === webs,
       30_000,
     );
     await eventually(
@@ -124,6 +141,43 @@ describe("draining an agent", function () {
     assert.equal((await order("agent-x", "activate")).status, 404);
   });
 
+  describe("by the command line", () => {
+    const emporion = (...args: string[]): Promise<Said> => run([...args, "--url", cluster.url]);
+
+    it("waits with progress until the agent is empty, and shows its state", async () => {
+      const said = await emporion("agents", "drain", "agent-c");
+      assert.equal(said.code, 0, said.err);
+      assert.match(said.err, /agent-c: draining, \d tasks? left \(\d of apps\)/);
+      assert.match(said.out, /agent-c: drained, nothing runs there any more/);
+      assert.match((await emporion("agents")).out, /^agent-c\s+drained/m);
+      assert.match((await emporion("status")).out, /3 registered, 1 of them drained or draining/);
+      const activated = await emporion("agents", "activate", "agent-c");
+      assert.equal(activated.code, 0, activated.err);
+      assert.match((await emporion("agents")).out, /^agent-c\s+registered/m);
+    });
+
+    it("says what holds it up, and ends with 5 when that takes too long; the deadline makes an end", async () => {
+      const pinned = { id: "/drain/pinned", cmd: "exec sleep 1000", ...small, portDefinitions: [] };
+      await cluster.api.deploy({ ...pinned, constraints: [["@agent", "IS", "agent-b"]] } as { id: string });
+      const late = await emporion("agents", "drain", "agent-b", "--timeout", "8");
+      assert.equal(late.code, 5, late.err);
+      assert.match(late.err, /agent-b: draining, 1 task left \(1 of apps\)/);
+      const { out } = await emporion("explain", "/drain/pinned");
+      assert.match(out, /1 of 1 run \(1 on draining agents\)/);
+      assert.match(out, /1 instance on 1 draining agent \(agent-b\) stays until others serve elsewhere/);
+      assert.match(out, /1 of 3 agents: draining/);
+      assert.equal((await emporion("agents", "drain", "agent-b", "--deadline", "0")).code, 0);
+      assert.equal((await emporion("agents", "activate", "agent-b")).code, 0);
+      await cluster.api.settled("/drain/pinned", 20_000);
+    });
+
+    it("refuses what is not there (4) and what is no number (2)", async () => {
+      assert.equal((await emporion("agents", "drain", "agent-x")).code, 4);
+      assert.equal((await emporion("agents", "activate", "agent-x")).code, 4);
+      assert.equal((await emporion("agents", "drain", "agent-a", "--deadline", "soon")).code, 2);
+    });
+  });
+
   /** By the logs: who leads has said so last, with the epoch. */
   function leadingMaster(epoch: number): string {
     const logOf = (name: string) => readFileSync(join(cluster.data, "log", `${name}.log`), "utf8");
@@ -131,6 +185,20 @@ describe("draining an agent", function () {
     return leads("master") ? "master" : "master-2";
   }
 });
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const run = (args: readonly string[]): Promise<Said> =>
+  new Promise((resolve) => {
+    const program = join(ROOT, ".build/services/cli/main.js");
+    execFile(process.execPath, [program, ...args], (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
 
 const only = (agent: string) => ({ constraints: [{ attribute: "@agent", operator: "EQ", value: agent }] });
 

@@ -168,6 +168,18 @@ describe("an agent that is drained", () => {
     const effects = stage.effects.slice(from);
     // Before it has recorded that, it would refuse what is launched.
     assert.deepEqual(offersIn(effects), []);
+    const demand = {
+      about: "/web",
+      framework: "f",
+      need: need({ cpus: 1 }),
+      waiting: [],
+      wanted: 1,
+      running: 0,
+    };
+    assert.match(
+      stage.call("explain", demand).value.perAgent[0].reason,
+      /has not recorded yet that it is over/,
+    );
     assert.deepEqual(brief(offersIn(recorded(stage, "a"), "f")), ["a cpus 1"]);
     assert.deepEqual(orders(effects), [{ epoch: 3, order: { number: 2, draining: false } }]);
     assert.deepEqual(
