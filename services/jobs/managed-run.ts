@@ -4,7 +4,7 @@ import { type Instant, never } from "#libs/core/time.js";
 import { endText, type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
 import { outcomeOf } from "./outcome.js";
 import type { RunRecord } from "./record.js";
-import { longestPauseMs, verdictOn } from "./retry.js";
+import { pauseMs, verdictOn } from "./retry.js";
 import { secondsText } from "#libs/core/words.js";
 
 /** Attempts that a run shows: the first one, and the last ones. */
@@ -61,9 +61,7 @@ export class ManagedRun {
     // A clock that was set back meanwhile must not make it wait until it shows the old time again.
     this.#createdAt = Math.min(at.mono, mono(run.createdAt));
     this.#notBefore =
-      run.retryAt === undefined
-        ? this.#createdAt
-        : Math.min(at.mono + longestPauseMs(spec), mono(run.retryAt));
+      run.retryAt === undefined ? this.#createdAt : Math.min(at.mono + pauseMs(record), mono(run.retryAt));
     this.#waitsSince = Math.max(this.#createdAt, this.#notBefore);
     if (run.stopRequested && !this.hasEnded) this.#ending = "stopped";
   }

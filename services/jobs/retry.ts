@@ -47,9 +47,13 @@ export function verdictOn(
   }
 }
 
-/** No attempt waits longer for the next. */
-export const longestPauseMs = (spec: RunRecord["spec"]): number =>
-  Math.max(afterMishaps.mostMs, afterFailures(spec).mostMs);
+/** How long the next attempt was to wait after the last one: as in the verdict that led to these counts. */
+export const pauseMs = ({
+  spec,
+  failures,
+  mishaps,
+}: Pick<RunRecord, "spec" | "failures" | "mishaps">): number =>
+  mishaps > 0 ? backoffMs(afterMishaps, mishaps - 1) : backoffMs(afterFailures(spec), failures);
 
 const afterFailures = (spec: RunRecord["spec"]): Backoff => ({
   firstMs: spec.backoffSeconds * 1000,

@@ -296,6 +296,25 @@ describe("simulation: stories that seeds have told", function () {
       });
   });
 
+  it("the next leader of jobs has a clock that is an hour behind: a retry waits no longer than it would have", async () => {
+    await scenario({ seed: "an hour behind" }, async (cluster) => {
+      const run = await cluster.submit(job, {
+        cmd: "sleep 1; exit 1",
+        retries: 1,
+        restart: { policy: "ON_FAILURE" },
+      });
+      await cluster.untilSeen(
+        "the first failure",
+        () => cluster.runOf(job, run),
+        ({ retryAt }) => retryAt !== undefined,
+      );
+      cluster.crash("jobs");
+      cluster.start("jobs");
+      cluster.node("jobs").clock.jumpWall(-3_600_000);
+      await cluster.until("the second attempt", () => cluster.started(job).length === 2, 15_000);
+    });
+  });
+
   it("a clock is set back between two updates of a task that the stream has not got: their order stays", async () => {
     const scripts = ({ name }: TaskSpec) => (name === job ? { endsAfterMs: 2000 } : {});
     await scenario({ seed: "set back", scripts }, async (cluster) => {
