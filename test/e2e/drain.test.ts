@@ -27,7 +27,8 @@ describe("draining an agent", function () {
     const app = webApp("/drain/web", webs, work);
     // On a busy machine an answer may take its time.
     const healthChecks = app.healthChecks.map((check) => ({ ...check, timeoutSeconds: 10 }));
-    await cluster.api.deploy({ ...app, healthChecks });
+    const patient = { ...app, healthChecks };
+    await cluster.api.deploy(patient);
     watch = new Watch(() => healthyWebs());
   });
   after(async () => {
