@@ -2,6 +2,7 @@
 const benches: Record<string, () => Promise<{ readonly run: (options: BenchOptions) => Promise<void> }>> = {
   offers: () => import("./offers.js"),
   launch: () => import("./launch.js"),
+  scale: () => import("./scale.js"),
 };
 
 export interface BenchOptions {

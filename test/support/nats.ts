@@ -7,6 +7,7 @@ import { freePorts, toolPath } from "./tools.js";
 
 export interface NatsServer {
   readonly url: string;
+  readonly pid: number;
   /** Ends it as an operator would, and removes its data. */
   stop(): Promise<void>;
   /** As if the machine lost power: data stays. */
@@ -40,6 +41,9 @@ export async function startNats({
   let server = await start(directory, [...argv, "-p", String(port)]);
   return {
     url: `nats://127.0.0.1:${port}`,
+    get pid() {
+      return server.process.pid!;
+    },
     async stop() {
       await server.end("SIGTERM");
       rmSync(directory, { recursive: true, force: true });
