@@ -1,12 +1,10 @@
 import type { Offer } from "#protocol/offer.js";
-import type { TaskSpec } from "#protocol/task.js";
-import { amounts } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
 import { needOf } from "#libs/framework/carve.js";
 import { type FrameworkTask, isLast, type Launch, type Scheduler, type TaskIds } from "#libs/framework/scheduler.js";
 import { startFramework } from "#libs/framework/start.js";
 import { configOf, say } from "./processes.js";
-import { taskSize } from "./sizes.js";
+import { service, taskSize } from "./sizes.js";
 
 /**
  * A framework on the SDK, as anybody would write it: it fills the cluster with tasks of one size. Told `go` it begins; told
@@ -17,6 +15,8 @@ export interface FrameworkConfig {
   readonly tasks: number;
   /** Tasks that may be on their way to running. */
   readonly window: number;
+  /** Tasks that it wants to launch with one offer. */
+  readonly batch: number;
 }
 
 export interface Filled {
@@ -41,9 +41,7 @@ export interface OfferSeen {
 }
 
 const config = configOf<FrameworkConfig>();
-const resources = amounts(taskSize);
-const workload = { kind: "process", command: "exec /opt/service/bin/server --listen 0.0.0.0" } as const;
-const env = { STAGE: "production", LOG_LEVEL: "info" };
+const batchSize = { cpus: taskSize.cpus * config.batch, mem: taskSize.mem * config.batch };
 
 /** Outlive a term. */
 let beganAt: number | undefined;
@@ -61,12 +59,11 @@ class Filler implements Scheduler {
   #asked = 0;
   #epochSeen = 0;
 
-  /** What there is room for: asked for when half of the window is free, so that an agent is given several at a time. */
+  /** In batches: an offer with room for fewer is of no use. */
   needs(): ReturnType<Scheduler["needs"]> {
-    const room = isWatching ? 1 : this.#room();
-    const isEnough = room >= Math.min(config.window / 2, config.tasks - this.#launched);
-    const wanted = room === 0 ? 0 : this.#asked > 0 ? Math.min(this.#asked, room) : isEnough ? room : 0;
-    if (wanted !== this.#asked) this.#needs = wanted === 0 ? [] : [needOf(taskSize, { count: wanted })];
+    const wanted = isWatching ? 1 : Math.ceil(this.#room() / config.batch);
+    if (wanted !== this.#asked)
+      this.#needs = wanted === 0 ? [] : [needOf(isWatching ? taskSize : batchSize, { count: wanted })];
     this.#asked = wanted;
     return this.#needs;
   }
@@ -74,14 +71,14 @@ class Filler implements Scheduler {
   place(_: Instant, offers: readonly Offer[], ids: TaskIds): Launch[] {
     if (isWatching) return this.#see(offers);
     const launches: Launch[] = [];
-    for (const offer of offers) {
-      const count = Math.min(this.#asked, timesIn(offer));
-      if (count === 0) continue;
-      this.#asked -= count;
-      this.#accepts++;
-      launches.push({ offer, tasks: Array.from({ length: count }, () => task(ids)) });
-    }
-    this.#needs = this.#asked === 0 ? [] : [needOf(taskSize, { count: this.#asked })];
+    let left = this.#room();
+    for (const offer of offers)
+      for (let batches = batchesIn(offer); batches > 0 && left > 0; batches--) {
+        const tasks = Array.from({ length: Math.min(config.batch, left) }, () => service(ids.next("service")));
+        left -= tasks.length;
+        launches.push({ offer, tasks });
+      }
+    this.#accepts += new Set(launches.map(({ offer }) => offer)).size;
     return launches;
   }
 
@@ -120,21 +117,8 @@ class Filler implements Scheduler {
   }
 }
 
-function timesIn({ resources: { scalars } }: Offer): number {
-  let times = Number.POSITIVE_INFINITY;
-  for (const name in resources.scalars)
-    times = Math.min(times, Math.floor((scalars[name] ?? 0) / resources.scalars[name]!));
-  return times;
-}
-
-const task = (ids: TaskIds): TaskSpec => ({
-  id: ids.next("service"),
-  name: "service",
-  workload,
-  resources,
-  env,
-  labels: { team: "bench" },
-});
+const batchesIn = ({ resources: { scalars } }: Offer): number =>
+  Math.floor((scalars["cpus"] ?? 0) / (taskSize.cpus * 1000 * config.batch));
 
 await startFramework({ id: config.id, role: "bench" }, ({ wake }) => {
   terms++;
