@@ -2,7 +2,10 @@
 const benches: Record<string, () => Promise<{ readonly run: (options: BenchOptions) => Promise<void> }>> = {
   offers: () => import("./offers.js"),
   launch: () => import("./launch.js"),
+  allocator: () => import("./allocator.js"),
+  failover: () => import("./failover.js"),
   scale: () => import("./scale.js"),
+  soak: () => import("./soak.js"),
 };
 
 export interface BenchOptions {

@@ -1,11 +1,7 @@
-import type { AgentInfo } from "#protocol/agent.js";
 import type { Need } from "#protocol/framework.js";
 import { amounts } from "#libs/core/resources.js";
-import type { MasterEffect, MasterEvent } from "#services/master/events.js";
-import { MasterMachine } from "#services/master/machine.js";
-import { emptyRegistry } from "#services/master/registry.js";
-import { defaultSettings } from "#services/master/settings.js";
 import type { BenchOptions } from "./main.js";
+import { MasterInProcess, type Measured, offersIn } from "./master-in-process.js";
 import { met, print, type Row } from "./report.js";
 
 /**
@@ -101,7 +97,7 @@ const rounds = 25;
 
 /** One master: before each pass every agent registers anew, which voids all that was offered before. */
 function measure({ what, agents, frameworks, needs, aimMs }: Scenario): Result {
-  const bench = new Bench();
+  const bench = new MasterInProcess();
   for (let n = 0; n < frameworks; n++) bench.subscribe(`f${n}`, `role${n % 10}`, needs(n));
   const times: Measured[] = [];
   let offers = 0;
@@ -119,7 +115,7 @@ function measure({ what, agents, frameworks, needs, aimMs }: Scenario): Result {
 /** One task ends on a full cluster: what it costs until the next is offered, with many idle frameworks and with none. */
 function oneChange(): Result[] {
   return [0, 1000, 10_000].map((idle) => {
-    const bench = new Bench();
+    const bench = new MasterInProcess();
     for (let n = 0; n < 100; n++) bench.subscribe(`f${n}`, `role${n % 10}`, [need(16, 512)]);
     for (let n = 0; n < idle; n++) bench.subscribe(`idle${n}`, `role${n % 10}`, [], true);
     bench.quietly(() => {
@@ -138,117 +134,9 @@ function oneChange(): Result[] {
   });
 }
 
-interface Measured {
-  readonly ms: number;
-  readonly cpuMs: number;
-}
-
 function summary(all: readonly Measured[]): Pick<Result, "medianMs" | "bestMs" | "worstMs" | "cpuMs"> {
   const sorted = all.map(({ ms }) => ms).toSorted((a, b) => a - b);
   const cpu = all.map(({ cpuMs }) => cpuMs).toSorted((a, b) => a - b);
   const middle = all.length >> 1;
   return { medianMs: sorted[middle]!, bestMs: sorted[0]!, worstMs: sorted.at(-1)!, cpuMs: cpu[middle]! };
-}
-
-const offersIn = (effects: readonly MasterEffect[]): number =>
-  effects.reduce((sum, effect) => sum + (effect.type === "sendOffers" ? effect.offers.length : 0), 0);
-
-const agentName = (n: number): string => `agent-${String(n).padStart(5, "0")}`;
-
-class Bench {
-  readonly #machine: MasterMachine;
-  #mono = 0;
-  #asks = 0;
-  #generation = 0;
-
-  constructor() {
-    this.#machine = new MasterMachine(this.#at(), {
-      epoch: 1,
-      master: "bench",
-      settings: { ...defaultSettings, agentTimeoutMs: 1e12, sessionTimeoutMs: 1e12 },
-      registry: emptyRegistry,
-      lastReports: new Map(),
-    });
-  }
-
-  #at = () => ({ mono: this.#mono, wall: this.#mono });
-
-  #do(event: MasterEvent): readonly MasterEffect[] {
-    const effects = this.#machine.handle(this.#at(), event);
-    for (const effect of effects) {
-      if (effect.type === "store" && effect.done !== undefined) this.#do(effect.done);
-      if (effect.type === "prepareFramework") this.#do(effect.done);
-    }
-    return effects;
-  }
-
-  subscribe(framework: string, role: string, needs: Need[], suppressed = false): void {
-    const subscribe = { framework, role, needs, suppressed };
-    this.#do({ type: "frameworkSubscribing", ask: ++this.#asks, framework, subscribe });
-  }
-
-  /** Nothing is offered meanwhile: the clock stands, and the pass that the first agent causes was just now. */
-  quietly(work: () => void): void {
-    this.#mono += 100;
-    this.#generation++;
-    this.register(-1);
-    work();
-  }
-
-  register(n: number): void {
-    const id = agentName(n);
-    const generation = this.#generation;
-    const report = { agent: id, generation, sequence: 1, epoch: 1, use: [], settled: [], refused: [] };
-    const ask = ++this.#asks;
-    const register = { info: this.#info(n), bootId: "b", report };
-    this.#do({ type: "agentRegistering", ask, agent: id, register });
-  }
-
-  readonly #infos = new Map<number, AgentInfo>();
-  #info(n: number): AgentInfo {
-    let info = this.#infos.get(n);
-    if (info === undefined) {
-      info = {
-        id: agentName(n),
-        host: `10.0.${n >> 8}.${n & 255}`,
-        version: "1",
-        totals: amounts({ cpus: 16, mem: 65_536, disk: 500_000, ports: [[31_000, 32_000]] }),
-        attributes: { rack: `r${n % 20}`, zone: `z${n % 3}` },
-        executors: [{ kind: "process" as const, version: "cgroup-v2", warnings: [] }],
-        warnings: [],
-      };
-      this.#infos.set(n, info);
-    }
-    return info;
-  }
-
-  pass(): Measured & { effects: readonly MasterEffect[] } {
-    this.#mono += 100;
-    return this.#timed({ type: "tick" } as never);
-  }
-
-  settleOne(n: number): Measured & { effects: readonly MasterEffect[] } {
-    this.#mono += 10;
-    const id = agentName(n);
-    const report = {
-      agent: id,
-      generation: this.#generation,
-      sequence: 2,
-      epoch: 1,
-      use: [],
-      settled: [1],
-      refused: [],
-    };
-    return this.#timed({ type: "agentReported", agent: id, report });
-  }
-
-  #timed(event: MasterEvent): Measured & { effects: readonly MasterEffect[] } {
-    const at = this.#at();
-    const cpu = process.cpuUsage();
-    const start = process.hrtime.bigint();
-    const effects = this.#machine.handle(at, event);
-    const ms = Number(process.hrtime.bigint() - start) / 1e6;
-    const { user, system } = process.cpuUsage(cpu);
-    return { ms, cpuMs: (user + system) / 1000, effects };
-  }
 }

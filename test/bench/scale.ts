@@ -77,7 +77,12 @@ async function fill(flags: Flags, rows: Row[]): Promise<Filled> {
     const left = await emptied(cluster);
     const tasksPerS = rate(filled);
     rows.push(
-      ["tasks launched and reported running", `${count(filled.tasks)} in ${(filled.ms / 1000).toFixed(1)} s`, "", ""],
+      [
+        "tasks launched and reported running",
+        `${count(filled.tasks)} in ${(filled.ms / 1000).toFixed(1)} s`,
+        "",
+        "",
+      ],
       ["rate", `${count(tasksPerS)} tasks/s`, "≥ 40,000", met(tasksPerS >= 40_000)],
       ["p50, p99 of accept → running", `${ms(filled.p50Ms)}, ${ms(filled.p99Ms)}`, "", ""],
       ["tasks an accept", (filled.tasks / filled.accepts).toFixed(1), "", ""],

@@ -67,7 +67,8 @@ async function start(index: number): Promise<void> {
     {
       bus,
       streams,
-      journal: config.journals === undefined ? new MemoryJournal() : new FileJournal(join(config.journals, id)),
+      journal:
+        config.journals === undefined ? new MemoryJournal() : new FileJournal(join(config.journals, id)),
       executors: [new NothingExecutor()],
       sandboxes: noSandboxes,
       host: new QuietHost(id, resources),
@@ -99,7 +100,7 @@ async function start(index: number): Promise<void> {
 /** In the order of the agents: the first of a group makes it. */
 async function connectionOf(index: number): Promise<Connected> {
   const at = Math.floor(index / config.perConnection);
-  making[at] ??= connected(config.natsUrl, `agents-${config.first}-${at}`, log).then((made) => {
+  making[at] ??= connected(config.natsUrl, `agents-${config.first}-${at}`, { log }).then((made) => {
     connections.push(made);
     return made;
   });

@@ -28,7 +28,14 @@ for (let from = 0; from < count; from += perConnection) {
           generation: 1,
           sequence: number,
           epoch: 2,
-          use: [{ framework: "framework", role: "bench", resources: { scalars: { cpus: 1, mem: 1 }, ports: [] }, tasks: 1 }],
+          use: [
+            {
+              framework: "framework",
+              role: "bench",
+              resources: { scalars: { cpus: 1, mem: 1 }, ports: [] },
+              tasks: 1,
+            },
+          ],
           settled: [number],
           refused: [],
         }),

@@ -24,7 +24,8 @@ bus.messages("bare.framework.event").subscribe((message) => {
   for (const sealed of read<Offered>(message.bytes).offers) void accept(sealed);
 });
 streams.consume("STATUS", "framework").subscribe((delivery) => {
-  for (const { task } of read<StatusBatch>(delivery.bytes).updates) runs(Number(task.slice(task.indexOf("-") + 1)));
+  for (const { task } of read<StatusBatch>(delivery.bytes).updates)
+    runs(Number(task.slice(task.indexOf("-") + 1)));
   delivery.acknowledge();
   ask();
 });
@@ -52,7 +53,12 @@ async function accept(sealed: Offered["offers"][number]): Promise<void> {
   acceptedAt.fill(at, launched, launched + count);
   const tasks = Array.from({ length: count }, () => service(`service.2-${launched++}`));
   const record = { agent, host: agent, offer: "offer", at: Date.now(), tasks };
-  await store.put("bare", `launch.2-${++records}`, bytesOf({ epoch: 2, write: `w.${records}`, value: record }), 0);
+  await store.put(
+    "bare",
+    `launch.2-${++records}`,
+    bytesOf({ epoch: 2, write: `w.${records}`, value: record }),
+    0,
+  );
   const message = { session: { epoch: 2, counter: 1 }, offer: sealed, tasks, filterMs: 0 };
   const answer = await bus.request(`bare.agent.${agent}.accept`, bytesOf(message), 60_000);
   if (!answer.ok || read<AcceptReply>(answer.value).answers.length !== count) process.exit(1);

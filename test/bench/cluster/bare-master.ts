@@ -41,7 +41,10 @@ function offer(): string {
     host: agent,
     attributes: { rack: "r1" },
     executors: [{ kind: "process", version: "nothing", warnings: [] }],
-    resources: { scalars: { cpus: taskSize.cpus * 1000 * batch, mem: taskSize.mem * 1000 * batch }, ports: [] },
+    resources: {
+      scalars: { cpus: taskSize.cpus * 1000 * batch, mem: taskSize.mem * 1000 * batch },
+      ports: [],
+    },
     replaces: [],
   });
 }

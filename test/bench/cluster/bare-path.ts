@@ -46,7 +46,12 @@ export async function runBarePath(options: BareOptions): Promise<BareResult> {
   const start = (role: string, first = 0, count = 0): BenchProcess => {
     const config: BareConfig = { ...options, natsUrl: nats.url, first, count };
     const flags = ["--max-semi-space-size=64"];
-    const started = new BenchProcess({ name: role, file: programOf(`bare-${role}`), config: { ...config }, flags });
+    const started = new BenchProcess({
+      name: role,
+      file: programOf(`bare-${role}`),
+      config: { ...config },
+      flags,
+    });
     processes.push(started);
     return started;
   };

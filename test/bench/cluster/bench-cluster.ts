@@ -59,10 +59,24 @@ export class BenchCluster {
   async startFramework(config: FrameworkConfig): Promise<BenchProcess> {
     const file = programOf("framework");
     const flags = ["--max-old-space-size=8192", "--max-semi-space-size=64"];
-    const framework = new BenchProcess({ name: config.id, file, config: { ...config }, env: this.#env(), flags });
+    const framework = new BenchProcess({
+      name: config.id,
+      file,
+      config: { ...config },
+      env: this.#env(),
+      flags,
+    });
     this.#others.push(framework);
     await framework.hears("leading");
     return framework;
+  }
+
+  /** One more. */
+  startMaster(): void {
+    const name = `master-${this.masters.length + 1}`;
+    const env = { ...this.#env(), EMPORION_MASTER: name, EMPORION_CLUSTER_KEY: clusterKey };
+    const flags = ["--max-semi-space-size=64"];
+    this.masters.push(new BenchProcess({ name, file: masterMain, env, flags }));
   }
 
   /** Of each process, in the order of their names here; hosts together. */
@@ -113,12 +127,15 @@ export class BenchCluster {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async #startAll({ agents, hosts, masters, journals, room, perConnection }: BenchClusterOptions): Promise<void> {
-    for (let n = 1; n <= masters; n++) {
-      const env = { ...this.#env(), EMPORION_MASTER: `master-${n}`, EMPORION_CLUSTER_KEY: clusterKey };
-      const flags = ["--max-semi-space-size=64"];
-      this.masters.push(new BenchProcess({ name: `master-${n}`, file: masterMain, env, flags }));
-    }
+  async #startAll({
+    agents,
+    hosts,
+    masters,
+    journals,
+    room,
+    perConnection,
+  }: BenchClusterOptions): Promise<void> {
+    for (let n = 1; n <= masters; n++) this.startMaster();
     const each = Math.ceil(agents / hosts);
     for (let first = 0; first < agents; first += each) {
       const count = Math.min(each, agents - first);

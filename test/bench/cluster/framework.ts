@@ -1,7 +1,13 @@
 import type { Offer } from "#protocol/offer.js";
 import type { Instant } from "#libs/core/time.js";
 import { needOf } from "#libs/framework/carve.js";
-import { type FrameworkTask, isLast, type Launch, type Scheduler, type TaskIds } from "#libs/framework/scheduler.js";
+import {
+  type FrameworkTask,
+  isLast,
+  type Launch,
+  type Scheduler,
+  type TaskIds,
+} from "#libs/framework/scheduler.js";
 import { startFramework } from "#libs/framework/start.js";
 import { configOf, say } from "./processes.js";
 import { service, taskSize } from "./sizes.js";
@@ -74,7 +80,9 @@ class Filler implements Scheduler {
     let left = this.#room();
     for (const offer of offers)
       for (let batches = batchesIn(offer); batches > 0 && left > 0; batches--) {
-        const tasks = Array.from({ length: Math.min(config.batch, left) }, () => service(ids.next("service")));
+        const tasks = Array.from({ length: Math.min(config.batch, left) }, () =>
+          service(ids.next("service")),
+        );
         left -= tasks.length;
         launches.push({ offer, tasks });
       }
@@ -107,7 +115,7 @@ class Filler implements Scheduler {
 
   #tell(began: number): void {
     const ms = performance.now() - began;
-    const sorted = this.#latencies.subarray(0, this.#running).sort();
+    const sorted = this.#latencies.slice(0, this.#running).toSorted();
     const quantile = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
     const [p50Ms, p99Ms] = [quantile(0.5), quantile(0.99)];
     const { tasks } = config;
@@ -120,9 +128,9 @@ class Filler implements Scheduler {
 const batchesIn = ({ resources: { scalars } }: Offer): number =>
   Math.floor((scalars["cpus"] ?? 0) / (taskSize.cpus * 1000 * config.batch));
 
-await startFramework({ id: config.id, role: "bench" }, ({ wake }) => {
+await startFramework({ id: config.id, role: "bench" }, (context) => {
   terms++;
-  woken = wake;
+  woken = () => context.wake();
   say({ type: "leading" });
   return new Filler();
 });

@@ -68,12 +68,12 @@ export class BenchProcess {
     }
   }
 
-  async kill(): Promise<void> {
+  /** A profile is written only by who ends in good order. */
+  async kill(signal: NodeJS.Signals = profileDirectory === undefined ? "SIGKILL" : "SIGTERM"): Promise<void> {
     if (this.#isEnding || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#isEnding = true;
     const ended = once(this.#child, "exit");
-    // A profile is written only by who ends in good order.
-    this.#child.kill(profileDirectory === undefined ? "SIGKILL" : "SIGTERM");
+    this.#child.kill(signal);
     await ended;
   }
 
@@ -92,7 +92,11 @@ let profiles = 0;
 const profiled = (name: string): string[] =>
   profileDirectory === undefined
     ? []
-    : ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}-${++profiles}.cpuprofile`];
+    : [
+        "--cpu-prof",
+        `--cpu-prof-dir=${profileDirectory}`,
+        `--cpu-prof-name=${name}-${++profiles}.cpuprofile`,
+      ];
 
 /** A program of this folder, built. */
 export const programOf = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));

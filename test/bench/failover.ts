@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { BenchCluster } from "./cluster/bench-cluster.js";
+import type { Filled, OfferSeen } from "./cluster/framework.js";
+import type { BenchProcess } from "./cluster/processes.js";
+import { numbersIn } from "./flags.js";
+import type { BenchOptions } from "./main.js";
+import { met, print, type Row } from "./report.js";
+
+const usual = {
+  agents: 10_000,
+  tasks: 100_000,
+  /** Processes that hold the agents. */
+  hosts: 1,
+  "agents-per-connection": 50,
+  rounds: 3,
+};
+
+/** What a service has unless it is configured: after so long without a sign of life another takes over. */
+const leaseMs = 5000;
+const slackMs = 1000;
+
+/**
+ * kill -9 of the leading master of two, on a cluster full of tasks, until a framework has the first offer of the next leader in its
+ * hands: one without tasks, which only waits for the offer, and the one with all the tasks, which first asks every agent what runs
+ * (F1). The dead master is started again for the next round.
+ */
+export async function run({ json, args }: BenchOptions): Promise<void> {
+  const { agents, tasks, hosts, rounds, ...rest } = numbersIn(args, usual);
+  const perConnection = rest["agents-per-connection"];
+  const room = Math.ceil(tasks / agents) * 2;
+  const cluster = await BenchCluster.start({
+    agents,
+    room,
+    hosts,
+    perConnection,
+    journals: false,
+    masters: 2,
+  });
+  const rows: Row[] = [];
+  try {
+    const small = { window: 20_000, batch: Math.max(1, Math.min(10, Math.floor(tasks / agents))) };
+    const owner = await cluster.startFramework({ id: "owner", tasks, ...small });
+    owner.tell({ type: "go" });
+    await owner.hears<Filled>("filled");
+    const fresh = await cluster.startFramework({ id: "fresh", tasks: 0, ...small });
+    for (const framework of [owner, fresh]) {
+      framework.tell({ type: "watch" });
+      await framework.hears<OfferSeen>("offer");
+    }
+    for (let round = 1; round <= rounds; round++) rows.push(await killed(cluster, { owner, fresh, round }));
+  } finally {
+    await cluster.stop();
+  }
+  const size = `${agents.toLocaleString("en")} agents, ${tasks.toLocaleString("en")} tasks`;
+  const columns = ["kill", "first offer to a new framework", "to the one with all tasks", "aim", "met"];
+  print({ bench: "failover", columns, rows, beside: { size, lease: `${leaseMs} ms` } }, json);
+}
+
+interface Round {
+  readonly owner: BenchProcess;
+  readonly fresh: BenchProcess;
+  readonly round: number;
+}
+
+async function killed(cluster: BenchCluster, { owner, fresh, round }: Round): Promise<Row> {
+  // The standby has its own lease to look at, and what the last round left behind is over.
+  await sleep(2000);
+  const leader = await cluster.leader();
+  const at = Date.now();
+  await leader.kill("SIGKILL");
+  const [first, all] = await Promise.all(
+    [fresh, owner].map(async (framework) => (await framework.hears<OfferSeen>("offer")).wall - at),
+  );
+  cluster.startMaster();
+  const aim = leaseMs + slackMs;
+  return [String(round), `${first} ms`, `${all} ms`, `≤ ${aim} ms`, met(first! <= aim)];
+}
