@@ -1,0 +1,93 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { LocalCluster } from "#test/e2e/support/cluster.js";
+
+/** What a cluster on this machine holds. */
+export interface Footprint {
+  readonly processes: Readonly<Record<string, ProcessFootprint>>;
+  /** Directories of tasks, those of ended ones included. */
+  readonly sandboxes: number;
+  /** Processes with a directory of the agents in their environment: the agents, their shims, their tasks. */
+  readonly tasks: number;
+  /** Agents' scalars and ports that tasks take. */
+  readonly used: number;
+  readonly offers: number;
+  /** In Consul, but for its own. */
+  readonly entries: number;
+  /** KiB on disk, streams and buckets by name. */
+  readonly streams: Readonly<Record<string, number>>;
+}
+
+export interface ProcessFootprint {
+  readonly memoryMiB: number;
+  readonly handles: number;
+}
+
+interface AgentAnswer {
+  readonly used: { readonly scalars: Readonly<Record<string, number>>; readonly ports: readonly unknown[] };
+}
+
+export async function footprint(cluster: LocalCluster): Promise<Footprint> {
+  const { data, api, consul } = cluster;
+  const names = readdirSync(join(data, "run")).filter((name) => name.endsWith(".pid"));
+  const processes = names.map((name) => {
+    const service = name.slice(0, -".pid".length);
+    return [service, processFootprint(cluster.pid(service))] as const;
+  });
+  const agents = await api.get<AgentAnswer[]>("/cluster/agents");
+  const offers = await api.get<unknown[]>("/cluster/offers");
+  const services = (await (await fetch(`${consul.url}/v1/agent/services`)).json()) as object;
+  const workDirs = readdirSync(join(data, "agents")).map((agent) => join(data, "agents", agent));
+  return {
+    processes: Object.fromEntries(processes),
+    sandboxes: sum(workDirs.map((directory) => entriesIn(join(directory, "sandboxes")))),
+    tasks: pidsWithin(join(data, "agents")),
+    used: sum(agents.map(({ used }) => Object.keys(used.scalars).length + used.ports.length)),
+    offers: offers.length,
+    entries: Object.keys(services).length,
+    streams: streamSizes(join(data, "nats", "jetstream")),
+  };
+}
+
+function processFootprint(pid: number): ProcessFootprint {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const memory = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+  return { memoryMiB: memory / 1024, handles: readdirSync(`/proc/${pid}/fd`).length };
+}
+
+/** Processes whose command line, words followed by spaces, is like that. */
+export const pidsOf = (pattern: RegExp): number[] =>
+  allPids().filter((pid) => pattern.test(read(`/proc/${pid}/cmdline`).replaceAll("\0", " ")));
+
+const pidsWithin = (directory: string): number =>
+  allPids().filter((pid) => read(`/proc/${pid}/environ`).includes(directory)).length;
+
+const allPids = (): number[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
+/** Empty for what has ended meanwhile. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+const entriesIn = (directory: string): number => (existsSync(directory) ? readdirSync(directory).length : 0);
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** Streams and buckets of all accounts. What is deleted leaves its place on the disk with the block that it is in. */
+function streamSizes(directory: string): Record<string, number> {
+  const accounts = readdirSync(directory).map((account) => join(directory, account, "streams"));
+  const streams = accounts
+    .filter(existsSync)
+    .flatMap((streams) => readdirSync(streams).map((name) => ({ name, at: join(streams, name) })));
+  return Object.fromEntries(streams.map(({ name, at }) => [name, diskKib(at)]));
+}
+
+const diskKib = (path: string): number => Number(execFileSync("du", ["-sk", path]).toString().split("\t")[0]);
