@@ -27,23 +27,23 @@ export class LossesRule {
   watch(master: string): WatchedMaster {
     const { breach, now, agentTimeoutMs, mostPerMinute } = this.#options;
     let since = Number.POSITIVE_INFINITY;
-    let losses: number[] = [];
+    /** By agent: one that is given up again by a leader who could not know of it is still one. */
+    let losses = new Map<string, number>();
     return {
       connection: (isConnected) => {
         since = isConnected ? Math.min(since, now()) : Number.POSITIVE_INFINITY;
       },
       clockSet: () => {
-        losses = [];
+        losses = new Map();
       },
       lost: (agent) => {
         const forMs = now() - since;
         if (forMs < agentTimeoutMs)
           breach(`R7: ${master} gives up agent ${agent}, and was itself connected for ${forMs} ms only`);
-        losses = [...losses.filter((time) => now() - time < minuteMs), now()];
-        if (losses.length > mostPerMinute)
-          breach(
-            `R7: ${master} gives up ${losses.length} agents within a minute, and ${mostPerMinute} may go`,
-          );
+        for (const [each, time] of losses) if (now() - time >= minuteMs) losses.delete(each);
+        losses.set(agent, now());
+        if (losses.size > mostPerMinute)
+          breach(`R7: ${master} gives up ${losses.size} agents within a minute, and ${mostPerMinute} may go`);
       },
     };
   }
