@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type NatsClusterServer, startNatsCluster } from "#test/support/nats-cluster.js";
 import { eventually } from "#test/support/eventually.js";
-import { type Services, startServices } from "./support/services.js";
-import { sleeper } from "./support/work.js";
+import { type Services, startServices } from "#test/e2e/support/services.js";
+import { sleeper } from "#test/e2e/support/work.js";
 
 describe("a cluster on three NATS servers", function () {
   this.timeout(120_000);

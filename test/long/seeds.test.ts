@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { run } from "./run.js";
-import { seeds } from "./scenario.js";
-import { commandOf } from "./shrink.js";
+import { run } from "#test/sim/run.js";
+import { seeds } from "#test/sim/scenario.js";
+import { commandOf } from "#test/sim/shrink.js";
 
 /** Reported together: a line a seed would hide all others. */
 const together = 25;

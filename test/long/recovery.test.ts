@@ -4,9 +4,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "#test/support/eventually.js";
-import type { Run, Task } from "./support/api.js";
-import { type LocalCluster, startCluster } from "./support/cluster.js";
-import { sleeper } from "./support/work.js";
+import type { Run, Task } from "#test/e2e/support/api.js";
+import { type LocalCluster, startCluster } from "#test/e2e/support/cluster.js";
+import { sleeper } from "#test/e2e/support/work.js";
 
 const ids = (tasks: readonly Task[]): string[] => tasks.map(({ spec }) => spec.id).toSorted();
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "#test/support/eventually.js";
-import { Api } from "./support/api.js";
-import { census } from "./support/census.js";
-import { Churn } from "./support/churn.js";
-import { type LocalCluster, startCluster } from "./support/cluster.js";
-import { boxApp, jarApp, prepareWork, sleeper } from "./support/work.js";
+import { Api } from "#test/e2e/support/api.js";
+import { census } from "#test/e2e/support/census.js";
+import { Churn } from "#test/e2e/support/churn.js";
+import { type LocalCluster, startCluster } from "#test/e2e/support/cluster.js";
+import { boxApp, jarApp, prepareWork, sleeper } from "#test/e2e/support/work.js";
 
 /** 200 tasks. */
 const counts = { "/steady/sleep": 185, "/steady/box": 10, "/steady/jar": 5 };

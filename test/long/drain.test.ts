@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "#setup/tools.mjs";
 import { eventually } from "#test/support/eventually.js";
-import type { Run, Task } from "./support/api.js";
-import { type LocalCluster, startCluster } from "./support/cluster.js";
-import { prepareWork, small, webApp } from "./support/work.js";
+import type { Run, Task } from "#test/e2e/support/api.js";
+import { type LocalCluster, startCluster } from "#test/e2e/support/cluster.js";
+import { prepareWork, small, webApp } from "#test/e2e/support/work.js";
 
 interface AgentAnswer {
   readonly info: { readonly id: string };

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { readTools, ROOT } from "#setup/tools.mjs";
 import { eventually } from "#test/support/eventually.js";
-import type { Task } from "./support/api.js";
-import { compose, type Composed } from "./support/composed.js";
+import type { Task } from "#test/e2e/support/api.js";
+import { compose, type Composed } from "#test/e2e/support/composed.js";
 
 const tools = readTools();
 const file = parse(readFileSync(join(ROOT, "docker-compose.yml"), "utf8"), { merge: true }) as {
