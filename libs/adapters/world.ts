@@ -74,7 +74,7 @@ export async function openWorld({ settings, name, log, clusterKey }: WorldOption
         new KvLease({ store, clock, log: leaseLog, bucket, replicas, leaseMs, name, holder }),
     );
   });
-  return { module, closed: link.nc.closed(), close: () => link.close() };
+  return { module, closed: link.closed, close: () => link.close() };
 }
 
 /** What a framework that speaks for itself may not make, it asks for. */

@@ -50,7 +50,7 @@ async function realWorld(): Promise<World> {
       links.set(node, link);
       return node;
     },
-    die: async (node) => links.get(node)?.nc.close(),
+    die: async (node) => links.get(node)?.drop(),
     until: eventually,
     done: (promise) => promise,
     // Not by a bare timer: Node may fire it up to a millisecond early.

@@ -43,21 +43,29 @@ export interface TlsTexts {
 
 /**
  * The one connection of a process, with the guards that the client needs: a callback that throws would stop all reading;
- * what is published while disconnected would be kept for a server that never sees it. Keeps trying to connect for ever.
+ * what is published while disconnected would be kept for a server that never sees it.
+ *
+ * It connects again by itself, each time as a new client: the client's own way leaves an attempt that took too long half open, and
+ * when the server that hung ends it, drops the connection that stands by then. Keeps trying for ever.
  */
 export class NatsLink {
-  readonly nc: NatsConnection;
   readonly log: Log;
+  /** Settles when it is closed and will not come back, with the reason unless we closed it. */
+  readonly closed: Promise<Error | void>;
+  readonly #dial: Dial;
   readonly #inboxPrefix: string;
   readonly #connection: BehaviorSubject<Connection>;
+  readonly #subscriptions = new Set<Subscribed>();
+  #nc: NatsConnection;
+  #isClosing = false;
 
-  private constructor(nc: NatsConnection, inboxPrefix: string, log: Log) {
-    this.nc = nc;
+  private constructor(nc: NatsConnection, dial: Dial, inboxPrefix: string, log: Log) {
+    this.#nc = nc;
     this.log = log;
+    this.#dial = dial;
     this.#inboxPrefix = inboxPrefix;
     this.#connection = new BehaviorSubject<Connection>({ state: "connected", server: nc.getServer() });
-    void this.#follow();
-    void nc.closed().then((error) => this.#closed(error));
+    this.closed = this.#keep();
   }
 
   /** Done when the first connection stands; the server may come late. Throws for credentials that the server refuses. */
@@ -69,33 +77,27 @@ export class NatsLink {
     inboxPrefix = "_INBOX",
     log,
   }: NatsOptions): Promise<NatsLink> {
-    const { servers, ...inUrl } = parsed(url);
     const options: ConnectionOptions = {
-      ...inUrl,
+      ...parsed(url),
       ...(credentials && { authenticator: jwtAuthenticator(credentials.token, credentials.seed) }),
       ...(tls && { tls: { ...tls } }),
-      servers,
       name,
       inboxPrefix,
       // Stack traces of every request halve the rate of requests.
       noAsyncTraces: true,
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: retryMs,
+      reconnect: false,
       timeout: 5000,
       pingInterval: 5000,
       maxPingOut: 2,
     };
-    for (let saidAt = performance.now(); ; await sleep(retryMs)) {
-      try {
-        return new NatsLink(await connect(options), inboxPrefix, log);
-      } catch (cause) {
-        if (cause instanceof NatsError && cause.isAuthError()) throw cause;
-        if (performance.now() - saidAt < waitSaidMs) continue;
-        saidAt = performance.now();
-        const hint = "is nats-server running there?";
-        log.warn("waiting for NATS", { servers, cause: (cause as Error).message, hint });
-      }
-    }
+    const dial: Dial = (isWanted) => dialled(options, log, isWanted);
+    const nc = await dial(() => true);
+    return new NatsLink(nc!, dial, inboxPrefix, log);
+  }
+
+  /** The present one: another after each reconnect. */
+  get nc(): NatsConnection {
+    return this.#nc;
   }
 
   get connection(): Observable<Connection> {
@@ -103,12 +105,17 @@ export class NatsLink {
   }
 
   get isConnected(): boolean {
-    return this.#connection.value.state === "connected" && !this.nc.isClosed();
+    return this.#connection.value.state === "connected" && !this.#nc.isClosed();
+  }
+
+  /** It will not come back. */
+  get isClosed(): boolean {
+    return this.#isClosing;
   }
 
   /** Largest message that the server takes, headers included, in bytes. */
   get payloadMax(): number {
-    return this.nc.info?.max_payload ?? 1_048_576;
+    return this.#nc.info?.max_payload ?? 1_048_576;
   }
 
   /**
@@ -127,19 +134,67 @@ export class NatsLink {
   ): BusFailure | undefined {
     if (!this.isConnected) return "disconnected";
     try {
-      this.nc.publish(subject, bytes, options);
+      this.#nc.publish(subject, bytes, options);
       return undefined;
     } catch (cause) {
       if ((cause as NatsError).code === "MAX_PAYLOAD_EXCEEDED") return "too-large";
-      if (this.nc.isClosed() || this.nc.isDraining()) return "disconnected";
+      if (this.#nc.isClosed() || this.#nc.isDraining()) return "disconnected";
       throw cause;
     }
   }
 
   /** Calls for each message until it is cancelled, over all reconnects. */
   subscribe(subject: string, call: (message: Msg) => void): Cancel {
-    if (this.nc.isClosed() || this.nc.isDraining()) return () => undefined;
-    const subscription = this.nc.subscribe(subject, {
+    const subscribed: Subscribed = { subject, call, end: () => undefined };
+    this.#subscriptions.add(subscribed);
+    if (this.isConnected && !this.#nc.isDraining()) this.#attach(subscribed);
+    return () => {
+      this.#subscriptions.delete(subscribed);
+      subscribed.end();
+    };
+  }
+
+  /** Sends what is still to be sent, then ends. Safe to repeat. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    if (this.isConnected && !this.#nc.isDraining()) await this.#nc.drain().catch(() => undefined);
+    await this.drop();
+  }
+
+  /** Ends at once. */
+  async drop(): Promise<void> {
+    this.#isClosing = true;
+    await this.#nc.close();
+  }
+
+  /** One connection after the other. */
+  async #keep(): Promise<Error | void> {
+    for (;;) {
+      void this.#follow(this.#nc);
+      await this.#nc.closed();
+      this.#connection.next({ state: "disconnected" });
+      if (this.#isClosing) return;
+      this.log.warn("disconnected from NATS", { server: this.#nc.getServer() });
+      try {
+        const next = await this.#dial(() => !this.#isClosing);
+        if (next === undefined) return;
+        this.#nc = next;
+      } catch (cause) {
+        this.log.error("the connection to NATS is closed for good", { error: cause });
+        return cause as Error;
+      }
+      if (this.#isClosing) return this.#nc.close();
+      for (const subscribed of this.#subscriptions) this.#attach(subscribed);
+      const server = this.#nc.getServer();
+      this.log.info("connected to NATS again", { server });
+      this.#connection.next({ state: "connected", server });
+    }
+  }
+
+  #attach(subscribed: Subscribed): void {
+    const nc = this.#nc;
+    const { subject, call } = subscribed;
+    const subscription = nc.subscribe(subject, {
       callback: (ended, message) => {
         if (ended) return this.log.error("the server ended a subscription", { subject, error: ended });
         try {
@@ -149,37 +204,51 @@ export class NatsLink {
         }
       },
     });
-    return () => {
-      if (!this.nc.isClosed()) subscription.unsubscribe();
+    subscribed.end = () => {
+      if (!nc.isClosed()) subscription.unsubscribe();
     };
   }
 
-  /** Sends what is still to be sent, then ends. Safe to repeat. */
-  async close(): Promise<void> {
-    if (!this.nc.isClosed() && this.isConnected && !this.nc.isDraining())
-      await this.nc.drain().catch(() => undefined);
-    await this.nc.close();
-  }
-
-  #closed(error: Error | void): void {
-    if (error) this.log.error("the connection to NATS is closed for good", { error });
-    this.#connection.next({ state: "disconnected" });
-  }
-
-  async #follow(): Promise<void> {
-    for await (const { type, data, permissionContext } of this.nc.status()) {
-      if (type === Events.Disconnect) {
-        this.log.warn("disconnected from NATS", { server: data });
-        this.#connection.next({ state: "disconnected" });
-      } else if (type === Events.Reconnect) {
-        this.log.info("connected to NATS again", { server: data });
-        this.#connection.next({ state: "connected", server: this.nc.getServer() });
-      } else if (type === Events.Error && permissionContext !== undefined) {
+  /** What the client tells of a connection. It does not end with the connection. */
+  async #follow(nc: NatsConnection): Promise<void> {
+    for await (const { type, data, permissionContext } of nc.status()) {
+      if (type !== Events.Error) continue;
+      if (permissionContext === undefined) this.log.error("NATS says", { error: data });
+      else {
         const { operation, subject } = permissionContext;
         this.log.error("the NATS server does not let us", { operation, subject });
-      } else if (type === Events.Error) this.log.error("NATS says", { error: data });
+      }
     }
   }
+}
+
+interface Subscribed {
+  readonly subject: string;
+  readonly call: (message: Msg) => void;
+  /** Of the present connection. */
+  end: () => void;
+}
+
+/** Tries until it stands; undefined when it is not wanted any more. Throws for credentials that the server refuses. */
+type Dial = (isWanted: () => boolean) => Promise<NatsConnection | undefined>;
+
+async function dialled(
+  options: ConnectionOptions,
+  log: Log,
+  isWanted: () => boolean,
+): Promise<NatsConnection | undefined> {
+  for (let saidAt = performance.now(); isWanted(); await sleep(retryMs)) {
+    try {
+      return await connect(options);
+    } catch (cause) {
+      if (cause instanceof NatsError && cause.isAuthError()) throw cause;
+      if (performance.now() - saidAt < waitSaidMs) continue;
+      saidAt = performance.now();
+      const hint = "is nats-server running there?";
+      log.warn("waiting for NATS", { servers: options.servers, cause: (cause as Error).message, hint });
+    }
+  }
+  return undefined;
 }
 
 /** The client does not take credentials out of URLs. They never come into logs either. */

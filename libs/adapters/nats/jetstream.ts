@@ -26,12 +26,11 @@ export const faults = {
 export class JetStream {
   readonly link: NatsLink;
   readonly #requests: Requests;
-  readonly #nc: NatsConnection;
-  #manager: JetStreamManager | undefined;
+  /** Of the present connection. */
+  #manager: { readonly nc: NatsConnection; readonly manager: JetStreamManager } | undefined;
 
   constructor(link: NatsLink) {
     this.link = link;
-    this.#nc = link.nc;
     this.#requests = new Requests(link, { giveUpWhenDisconnected: true });
   }
 
@@ -64,12 +63,18 @@ export class JetStream {
     for (const giveUpAt = performance.now() + manageMostMs; ; await sleep(250)) {
       try {
         if (!this.link.isConnected) throw new Error("disconnected from NATS");
-        this.#manager ??= await this.#nc.jetstreamManager({ checkAPI: false, timeout: apiTimeoutMs });
-        return await work(this.#manager);
+        return await work(await this.#managerNow());
       } catch (cause) {
-        if (performance.now() > giveUpAt || this.#nc.isClosed() || faultOf(cause) !== undefined) throw cause;
+        if (performance.now() > giveUpAt || this.link.isClosed || faultOf(cause) !== undefined) throw cause;
       }
     }
+  }
+
+  async #managerNow(): Promise<JetStreamManager> {
+    const { nc } = this.link;
+    if (this.#manager?.nc !== nc)
+      this.#manager = { nc, manager: await nc.jetstreamManager({ checkAPI: false, timeout: apiTimeoutMs }) };
+    return this.#manager.manager;
   }
 }
 
