@@ -9,6 +9,7 @@ import { encodeId } from "#protocol/ids.js";
 import { Subjects } from "#protocol/subjects.js";
 import { SystemClock } from "./clock.js";
 import type { CommonSettings } from "./config.js";
+import { LateStore } from "./late-store.js";
 import { askedBuckets } from "./nats/asked-buckets.js";
 import { type Credentials, type Principal, principalText, readCredentials } from "./nats/auth/credentials.js";
 import { NatsBus } from "./nats/bus.js";
@@ -30,7 +31,7 @@ export interface WorldOptions {
 }
 
 export interface World {
-  /** Binds the bus side of the ports: bus, streams, store, lease, clock, random, log, sealer. All over one connection. */
+  /** Binds the bus side of the ports: bus, streams, store, lease, clock, random, log, sealer. All over one connection, but leases. */
   readonly module: ContainerModule;
   /** Settles when the connection is closed and will not come back, with the reason unless we closed it. */
   readonly closed: Promise<Error | void>;
@@ -41,41 +42,59 @@ export interface World {
 /** The real world. Waits until NATS is there. */
 export async function openWorld({ settings, name, log, clusterKey }: WorldOptions): Promise<World> {
   const credentials = credentialsOf(settings);
-  const link = await NatsLink.open({
-    url: settings.natsUrl,
-    name,
-    inboxPrefix: credentials?.inboxPrefix ?? `_INBOX.${encodeId(name)}`,
-    ...(credentials && { credentials }),
-    ...tlsOf(settings),
-    log,
-  });
+  const links: NatsLink[] = [];
+  const connect = async (as: string) => {
+    const opened = await NatsLink.open({
+      url: settings.natsUrl,
+      name: as,
+      inboxPrefix: credentials?.inboxPrefix ?? `_INBOX.${encodeId(as)}`,
+      ...(credentials && { credentials }),
+      ...tlsOf(settings),
+      log,
+    });
+    links.push(opened);
+    return opened;
+  };
+  const link = await connect(name);
   const js = new JetStream(link);
   const subjects = new Subjects(settings.cluster);
   const bucket = subjects.bucket("leases");
   const { replicas, leaseMs } = settings;
+  // The answer to a renewal must not wait behind all that a busy process has yet to hear: it would lose the lease over its work.
+  // Who is deaf must lose it all the same.
+  const leases = new LateStore(
+    async () => {
+      const own = new JetStream(await connect(`${name}-lease`));
+      return storeOf(own, new NatsBus(own.link, requestsOver(own.link)), subjects, credentials);
+    },
+    () => link.isConnected,
+  );
   const module = new ContainerModule((options) => {
     provide(options, ports.log, [], () => log);
     provide(options, ports.clock, [], () => new SystemClock());
     provide(options, ports.random, [], () => new SystemRandom());
     provide(options, ports.sealer, [], () => new HmacSealer(clusterKey));
-    provide(
-      options,
-      ports.bus,
-      [],
-      () => new NatsBus(link, new Requests(link, { giveUpWhenDisconnected: false })),
-    );
+    provide(options, ports.bus, [], () => new NatsBus(link, requestsOver(link)));
     provide(options, ports.streams, [], () => new NatsStreams(js));
     provide(options, ports.store, [ports.bus], (bus) => storeOf(js, bus, subjects, credentials));
     provide(
       options,
       ports.lease,
-      [ports.store, ports.clock, ports.log],
-      (store, clock, leaseLog) => (name, holder) =>
-        new KvLease({ store, clock, log: leaseLog, bucket, replicas, leaseMs, name, holder }),
+      [ports.clock, ports.log],
+      (clock, leaseLog) => (name, holder) =>
+        new KvLease({ store: leases, clock, log: leaseLog, bucket, replicas, leaseMs, name, holder }),
     );
   });
-  return { module, closed: link.closed, close: () => link.close() };
+  return {
+    module,
+    closed: link.closed,
+    async close() {
+      await Promise.all(links.map((each) => each.close()));
+    },
+  };
 }
+
+const requestsOver = (link: NatsLink): Requests => new Requests(link, { giveUpWhenDisconnected: false });
 
 /** What a framework that speaks for itself may not make, it asks for. */
 function storeOf(js: JetStream, bus: Bus, subjects: Subjects, credentials: Principal | undefined): NatsStore {

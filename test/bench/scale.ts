@@ -11,7 +11,7 @@ const usual = {
   agents: 5000,
   tasks: 1_000_000,
   /** Tasks on their way to running at a time. */
-  window: 20_000,
+  window: 10_000,
   /** Tasks that the framework launches with one offer. */
   batch: 20,
   /** Processes that hold the agents. */
