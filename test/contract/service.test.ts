@@ -54,7 +54,7 @@ describe("the life of a service", function () {
     const service = start({ EMPORION_CLUSTER: "No!", EMPORION_LEASE_MS: "1", PAINTER_MISHAP: "all" });
     assert.equal(await service.ended, 78);
     assert.deepEqual(service.text.err.trim().split("\n"), [
-      'painter: EMPORION_CLUSTER: expected text matching ^[a-z0-9][a-z0-9_-]{0,31}$, found "No!"',
+      'painter: EMPORION_CLUSTER: expected a name like local: lower-case letters, digits, _ and -, beginning with a letter or digit, at most 32 characters, found "No!"',
       "painter: EMPORION_LEASE_MS: expected >= 1000, found 1",
       'painter: PAINTER_MISHAP: expected one of "none", "throw-late", "reject-late", "stop-hangs", found "all"',
     ]);
