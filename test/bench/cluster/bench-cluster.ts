@@ -36,6 +36,7 @@ export class BenchCluster {
   readonly peer: Connected;
   readonly #directory = mkdtempSync(join(tmpdir(), "emporion-bench-"));
   readonly #others: BenchProcess[] = [];
+  #mastersStarted = 0;
 
   private constructor(nats: NatsServer, peer: Connected) {
     this.nats = nats;
@@ -71,9 +72,15 @@ export class BenchCluster {
     return framework;
   }
 
+  /** kill -9 */
+  async killMaster(master: BenchProcess): Promise<void> {
+    this.masters.splice(this.masters.indexOf(master), 1);
+    await master.kill("SIGKILL");
+  }
+
   /** One more. */
   startMaster(): void {
-    const name = `master-${this.masters.length + 1}`;
+    const name = `master-${++this.#mastersStarted}`;
     const env = { ...this.#env(), EMPORION_MASTER: name, EMPORION_CLUSTER_KEY: clusterKey };
     const flags = ["--max-semi-space-size=64"];
     this.masters.push(new BenchProcess({ name, file: masterMain, env, flags }));
