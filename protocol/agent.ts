@@ -148,7 +148,16 @@ export type RemoveFrameworkReply = Static<typeof RemoveFrameworkReply>;
 
 /** leader → all, when it begins to lead and every few seconds after: register, subscribe again under this epoch. */
 export const LeaderAnnouncement = Type.Object(
-  { epoch: Epoch, master: Type.String() },
+  {
+    epoch: Epoch,
+    master: Type.String(),
+    spreadMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: "agents that have to register do so at some moment within so long; 250 unless given",
+      }),
+    ),
+  },
   { $id: "LeaderAnnouncement" },
 );
 export type LeaderAnnouncement = Static<typeof LeaderAnnouncement>;

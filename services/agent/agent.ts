@@ -99,7 +99,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
         this.#parts.updates.disconnected();
         return this.#parts.registration.disconnected();
       case "leaderAnnounced":
-        return this.#parts.hear(at, event.epoch, event.fraction);
+        return this.#parts.hear(at, event.epoch, event.fraction, event.spreadMs);
       case "registered":
         this.#parts.contact.reached(at, at.mono);
         if (event.drain !== undefined) this.#parts.drain.ordered(at, event.drain);

@@ -144,6 +144,7 @@ type Bus =
       readonly epoch: number;
       readonly master: string;
       readonly fraction: number;
+      readonly spreadMs?: number;
     }
   | {
       readonly type: "registered";

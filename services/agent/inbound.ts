@@ -57,8 +57,8 @@ export class Inbound {
         state === "connected" ? { type: "connected", fraction: random.fraction() } : { type: "disconnected" },
       ),
     );
-    this.#hear(subjects.leader, announcement, (_, { epoch, master }) =>
-      emit({ type: "leaderAnnounced", epoch, master, fraction: random.fraction() }),
+    this.#hear(subjects.leader, announcement, (_, announced) =>
+      emit({ type: "leaderAnnounced", ...announced, fraction: random.fraction() }),
     );
   }
 

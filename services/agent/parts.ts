@@ -238,11 +238,11 @@ export class Parts {
   }
 
   /** A leader speaks in this epoch. */
-  hear(at: Instant, epoch: number, fraction: number): void {
+  hear(at: Instant, epoch: number, fraction: number, spreadMs?: number): void {
     if (this.offers.epochRefusal(epoch) !== undefined) return;
     const isNews = this.offers.hear(epoch);
     this.contact.reached(at, at.mono);
-    this.registration.announced(at, isNews, fraction);
+    this.registration.announced(at, isNews, fraction, spreadMs);
   }
 
   /** Begins a generation: all offers of before are void, and what was refused may be forgotten. `then`: when it is in the journal. */

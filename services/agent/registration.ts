@@ -20,7 +20,7 @@ export interface RegistrationOptions {
   readonly report: () => Omit<Report, "sequence">;
 }
 
-/** All agents are asked at once when a leader begins: they answer within so long. */
+/** All agents are asked at once when a leader begins: they answer within so long, unless it says how long. */
 const jitterMs = 250;
 /** Changes within so long make one report. */
 const coalesceMs = 10;
@@ -75,12 +75,12 @@ export class Registration {
   }
 
   /** A leader speaks. Under an epoch that is news it does not know us yet. */
-  announced(at: Instant, isNews: boolean, fraction: number): void {
+  announced(at: Instant, isNews: boolean, fraction: number, spreadMs = jitterMs): void {
     const isKnown = !isNews && this.#standing.state !== "out";
     if (isKnown || !this.#mayRegister) return;
     this.#failures = 0;
     this.#standing = { state: "out" };
-    this.#registerAt = Math.min(this.#registerAt, at.mono + fraction * jitterMs);
+    this.#registerAt = Math.min(this.#registerAt, at.mono + fraction * spreadMs);
   }
 
   /** All offers shall be void, all that was refused forgotten. */

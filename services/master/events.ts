@@ -112,7 +112,8 @@ export interface OfferName {
 /** What is to be done. `done` is the event that says it is done; nothing follows when the term is over. */
 export type MasterEffect =
   | { readonly type: "answer"; readonly ask: Ask; readonly body: object }
-  | { readonly type: "announce" }
+  /** `spreadMs`: over so long the agents that are awaited shall spread their registrations. */
+  | { readonly type: "announce"; readonly spreadMs?: number }
   | {
       readonly type: "sendOffers";
       readonly framework: string;

@@ -59,7 +59,7 @@ export function perform(world: PerformWorld, effect: MasterEffect, emit: (event:
     case "answer":
       return answer(world, effect);
     case "announce":
-      return bus.publish(subjects.leader, announcement.encode({ epoch: world.epoch, master: world.master }));
+      return announce(world, effect);
     case "sendOffers":
       return void sendOffers(world, effect, emit);
     case "tellFramework":
@@ -100,6 +100,11 @@ export function perform(world: PerformWorld, effect: MasterEffect, emit: (event:
 
 type EffectOf<T extends MasterEffect["type"]> = Extract<MasterEffect, { readonly type: T }>;
 type Emit = (event: MasterEvent) => void;
+
+function announce({ bus, subjects, epoch, master }: PerformWorld, { spreadMs }: EffectOf<"announce">): void {
+  const message = { epoch, master, ...(spreadMs !== undefined && { spreadMs }) };
+  bus.publish(subjects.leader, announcement.encode(message));
+}
 
 function answer({ asks, log }: PerformWorld, { ask, body }: EffectOf<"answer">): void {
   const message = asks.get(ask);

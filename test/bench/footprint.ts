@@ -1,6 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { AuthDirectory } from "#libs/adapters/nats/auth/directory.js";
+import { connected } from "#test/support/link.js";
 import type { LocalCluster } from "#test/e2e/support/cluster.js";
 
 /** What a cluster on this machine holds. */
@@ -15,7 +16,7 @@ export interface Footprint {
   readonly offers: number;
   /** In Consul, but for its own. */
   readonly entries: number;
-  /** KiB on disk, streams and buckets by name. */
+  /** KiB, of streams and buckets by name. */
   readonly streams: Readonly<Record<string, number>>;
 }
 
@@ -46,7 +47,7 @@ export async function footprint(cluster: LocalCluster): Promise<Footprint> {
     used: sum(agents.map(({ used }) => Object.keys(used.scalars).length + used.ports.length)),
     offers: offers.length,
     entries: Object.keys(services).length,
-    streams: streamSizes(join(data, "nats", "jetstream")),
+    streams: await streamSizes(cluster),
   };
 }
 
@@ -81,13 +82,25 @@ const entriesIn = (directory: string): number => (existsSync(directory) ? readdi
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** Streams and buckets of all accounts. What is deleted leaves its place on the disk with the block that it is in. */
-function streamSizes(directory: string): Record<string, number> {
+/** Streams and buckets of all accounts: what they hold, not the disk, where the server frees what was deleted a block at a time. */
+async function streamSizes({ data, natsUrl }: LocalCluster): Promise<Record<string, number>> {
+  const directory = join(data, "nats", "jetstream");
   const accounts = readdirSync(directory).map((account) => join(directory, account, "streams"));
-  const streams = accounts
-    .filter(existsSync)
-    .flatMap((streams) => readdirSync(streams).map((name) => ({ name, at: join(streams, name) })));
-  return Object.fromEntries(streams.map(({ name, at }) => [name, diskKib(at)]));
+  const names = accounts.filter(existsSync).flatMap((streams) => readdirSync(streams));
+  const credentials = AuthDirectory.open(join(data, "keys"), Date.now).issue({
+    kind: "master",
+    id: "master",
+  });
+  const { link } = await connected(natsUrl, "footprint", {
+    credentials: readFileSync(credentials[0]!, "utf8"),
+  });
+  try {
+    const manager = await link.nc.jetstreamManager({ checkAPI: false });
+    const sizes = names.map(async (name) => [name, (await manager.streams.info(name)).state.bytes] as const);
+    return Object.fromEntries(
+      (await Promise.all(sizes)).map(([name, bytes]) => [name, Math.ceil(bytes / 1024)]),
+    );
+  } finally {
+    await link.close();
+  }
 }
-
-const diskKib = (path: string): number => Number(execFileSync("du", ["-sk", path]).toString().split("\t")[0]);

@@ -120,7 +120,7 @@ function compare(
   row("entries in the registry", begin.entries, end.entries, 0);
   for (const [name, kib] of Object.entries(end.streams)) {
     const before = begin.streams[name] ?? 0;
-    row(`stream ${name}`, before, kib, name.endsWith("EVENTS") ? 65_536 : before + 1024, " KiB");
+    row(`stream ${name}`, before, kib, name.endsWith("EVENTS") ? 65_536 : before + 256, " KiB");
   }
   return rows;
 }

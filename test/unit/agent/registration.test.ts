@@ -80,6 +80,15 @@ describe("agent: registration", () => {
     assert.deepEqual(generations(scene), [2]);
   });
 
+  it("registers within the time over which the leader wants registrations spread", () => {
+    const scene = Scene.registered();
+    scene.do({ type: "leaderAnnounced", epoch: 2, master: "master-2", fraction: 0.5, spreadMs: 2000 });
+    scene.pass(999);
+    assert.deepEqual(generations(scene), []);
+    scene.pass(1);
+    assert.deepEqual(generations(scene), [2]);
+  });
+
   it("does not follow a leader of an older epoch than it has heard (R6)", () => {
     const scene = started();
     scene.do({ type: "leaderAnnounced", epoch: 5, master: "master-5", fraction: 0 });

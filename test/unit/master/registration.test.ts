@@ -119,6 +119,17 @@ describe("registration at the master", () => {
       return { agents, frameworks };
     }
 
+    /** So many agents like one of them. */
+    function takenOverOf(count: number) {
+      const { agents, frameworks } = takenOver();
+      const [known] = agents as { readonly info: object }[];
+      const many = Array.from({ length: count }, (_, n) => ({
+        ...known,
+        info: { ...known!.info, id: `a${n}` },
+      }));
+      return { agents: many as never[], frameworks };
+    }
+
     it("the last known use of awaited agents counts, but nothing of them is offered", () => {
       const stage = new Stage({ registry: takenOver() });
       const { effects } = stage.subscribe("f");
@@ -176,6 +187,21 @@ describe("registration at the master", () => {
       stage.wait(16_000);
       const states = stage.call("agents", {}).value.items.map(({ state }: { state: string }) => state);
       assert.deepEqual(states, ["unreachable", "awaited"], "one a minute");
+    });
+
+    it("asks thousands of agents to spread their registrations, as long as they are awaited", () => {
+      // 0.2 ms for each of 5,000
+      const stage = new Stage({ registry: takenOverOf(5000) });
+      assert.deepEqual(only(stage.do({ type: "termBegan" }), "announce"), [
+        { type: "announce", spreadMs: 1000 },
+      ]);
+      // No more than a third of the agent time-out, however many.
+      const larger = new Stage({ registry: takenOverOf(50_000) });
+      assert.deepEqual(only(larger.do({ type: "termBegan" }), "announce"), [
+        { type: "announce", spreadMs: 5000 },
+      ]);
+      const small = new Stage({ registry: takenOverOf(1000) });
+      assert.deepEqual(only(small.do({ type: "termBegan" }), "announce"), [{ type: "announce" }]);
     });
 
     it("announces itself at once and every five seconds", () => {
