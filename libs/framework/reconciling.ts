@@ -142,9 +142,11 @@ export class Reconciling {
 
   /** The leader says that an agent was lost, is back, or is gone. */
   standing(at: Instant, standing: AgentStanding): void {
-    if (!this.#agents.has(standing.agent) && !this.#options.hasAny(standing.agent)) return;
+    const { agent: id } = standing;
+    // One that was gone may have come back with what was given up there.
+    if (!this.#agents.has(id) && this.#options.hasAny(id)) this.#agent(id).isSettled = true;
     this.#stand(at, standing);
-    const agent = this.#agents.get(standing.agent);
+    const agent = this.#agents.get(id);
     if (standing.state === "registered" && agent !== undefined) this.#want(at, agent);
   }
 

@@ -53,6 +53,8 @@ export function revoke(output: Output, dir: string, kind: string, id: string | u
   const known = principalKinds.find((each) => each === kind);
   if (known === undefined)
     throw new Failure("usage", `expected one of ${principalKinds.join(", ")}, found ${kind}`);
+  if (id === undefined && (known === "agent" || known === "framework"))
+    throw new Failure("usage", `expected the id of the ${known} that is revoked`);
   const principal = named(known, id ?? known);
   explained(() => {
     const directory = AuthDirectory.open(dir, now);

@@ -1,4 +1,4 @@
-import { firstValueFrom, toArray } from "rxjs";
+import { filter, firstValueFrom, map, takeWhile, toArray } from "rxjs";
 import { codec } from "#protocol/codec.js";
 import { type RegisteredService, TasksQuery, TasksReply } from "#protocol/sandbox.js";
 import type { Subjects } from "#protocol/subjects.js";
@@ -21,26 +21,29 @@ export interface AgentTasks {
 }
 
 const gatherMs = 1500;
+const any = () => true;
 const query = codec(TasksQuery);
 const reply = codec(TasksReply);
 
 export function agentTasks(bus: Bus, subjects: Subjects): AgentTasks {
-  const ask = async (asked: TasksQuery, most: number | undefined): Promise<TasksReply[]> => {
-    const options = most === undefined ? { timeoutMs: gatherMs } : { timeoutMs: gatherMs, most };
-    const answers = await firstValueFrom(
-      bus.requestMany(subjects.tasksQuery, query.encode(asked), options).pipe(toArray()),
+  /** Until `isAll` or the time is over. */
+  const ask = (asked: TasksQuery, isAll: (answer: TasksReply) => boolean): Promise<TasksReply[]> =>
+    firstValueFrom(
+      bus.requestMany(subjects.tasksQuery, query.encode(asked), { timeoutMs: gatherMs }).pipe(
+        map((bytes) => reply.decode(bytes)),
+        filter((decoded) => decoded.ok),
+        map(({ value }) => value),
+        takeWhile((answer) => !isAll(answer), true),
+        toArray(),
+      ),
     );
-    return answers
-      .map((bytes) => reply.decode(bytes))
-      .flatMap((decoded) => (decoded.ok ? [decoded.value] : []));
-  };
 
   /** The rest of an agent's tasks, page after page. */
   const pagesAfter = async (first: TasksReply): Promise<TasksReply[]> => {
     const pages = [first];
     for (let last = first; last.more;) {
       const after = last.tasks.at(-1)?.spec.id;
-      const [next] = after === undefined ? [] : await ask({ agent: first.agent, after }, 1);
+      const [next] = after === undefined ? [] : await ask({ agent: first.agent, after }, any);
       if (next === undefined) break;
       pages.push(next);
       last = next;
@@ -50,18 +53,19 @@ export function agentTasks(bus: Bus, subjects: Subjects): AgentTasks {
 
   return {
     async gather(expected) {
-      const firsts = await ask({}, expected.length > 0 ? expected.length : undefined);
+      // By name: one that is not expected any more may answer too.
+      const missing = new Set(expected);
+      const firsts = await ask({}, ({ agent }) => missing.delete(agent) && missing.size === 0);
       const pages = (await Promise.all(firsts.map(pagesAfter))).flat();
-      const heard = new Set(firsts.map(({ agent }) => agent));
       return {
         tasks: pages.flatMap(({ tasks }) => tasks).toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1)),
         services: pages.flatMap(({ services }) => services).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
-        silent: expected.filter((agent) => !heard.has(agent)),
+        silent: [...missing],
       };
     },
     async find(task) {
       if (!query.check({ task }).ok) return undefined;
-      const [found] = await ask({ task }, 1);
+      const [found] = await ask({ task }, any);
       return found?.tasks[0];
     },
   };

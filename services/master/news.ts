@@ -39,6 +39,11 @@ export class News {
     else if (agent.isDraining) this.#tell(agent, agent.users);
   }
 
+  /** Was it removed or forgotten and runs something all the same? Whoever has that there gave it up, and is to end it. */
+  agentNew(agent: Agent): void {
+    this.#tell(agent, agent.users);
+  }
+
   /** `offeredTo`: who may have launched there since the last report, which does not show it. */
   agentUnreachable(at: Instant, agent: Agent, silentMs: number, offeredTo: readonly string[]): void {
     const tasks = agent.use.reduce((sum, use) => sum + use.tasks, 0);

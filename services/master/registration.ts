@@ -65,6 +65,7 @@ export class Registration {
     this.#cluster.agents.put(agent);
     this.#cluster.books.enter(agent);
     this.#admit(at, ask, agent, register);
+    this.#news.agentNew(agent);
   }
 
   /** Also for the report in the answer to a rescind, whose offers are settled before it. */

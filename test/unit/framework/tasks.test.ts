@@ -211,6 +211,17 @@ describe("framework: what agents say that they run", () => {
     assert.equal(only("removeLaunch", over).launch, launch);
   });
 
+  it("an agent that was gone and comes back is asked at once, and what was given up there is killed", () => {
+    const play = new Play();
+    play.open();
+    const task = play.running();
+    play.said({ type: "agent-changed", agent: { agent: "a", state: "gone" } });
+    const back = play.said({ type: "agent-changed", agent: { agent: "a", state: "registered" } });
+    const { round } = only("reconcile", back);
+    const effects = play.reconciled("a", [status(task, "running")], round);
+    assert.equal(only("kill", effects).message.task, task);
+  });
+
   it("everybody with tasks is asked every five minutes, and nobody without", () => {
     const play = new Play();
     play.open();

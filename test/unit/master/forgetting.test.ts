@@ -54,6 +54,22 @@ describe("agents that are away for long", () => {
     );
   });
 
+  it("are new when they come back, and whoever has something there is told", () => {
+    const stage = twoAway();
+    const { session } = stage.subscribe("f");
+    later(stage, 7 * day, { sessions: [["f", session]] });
+    assert.deepEqual(known(stage), []);
+    stage.effects.length = 0;
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })], generation: 9 });
+    const told = only(stage.effects, "tellFramework").map(({ framework, event }) => ({ framework, event }));
+    assert.deepEqual(told, [
+      {
+        framework: "f",
+        event: { type: "agent-changed", epoch: 3, agent: { agent: "a", state: "registered" }, change: 2 },
+      },
+    ]);
+  });
+
   it("are gone for whoever asks later: the registry is older than what it has forgotten", () => {
     const stage = twoAway();
     later(stage, 8 * day);
