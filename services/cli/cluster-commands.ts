@@ -75,11 +75,7 @@ export async function agents(client: Client, output: Output): Promise<void> {
   );
   if (output.isJson) return;
   for (const { info } of views)
-    for (const warning of [
-      ...info.warnings,
-      ...info.executors.flatMap((executor) => executor.warnings.map((each) => `${executor.kind}: ${each}`)),
-    ])
-      output.line(output.paint("yellow", `${info.id}: ${warning}`));
+    for (const warning of info.warnings) output.line(output.paint("yellow", `${info.id}: ${warning}`));
 }
 
 export async function frameworks(client: Client, output: Output): Promise<void> {
@@ -117,7 +113,8 @@ export async function tasks(
   filter: Record<string, string | undefined>,
   all: boolean,
 ): Promise<void> {
-  const query = new URLSearchParams(JSON.parse(JSON.stringify(filter)) as Record<string, string>);
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value);
   const { tasks: found, silent } = await client.get<{ tasks: TaskStatus[]; silent: string[] }>(
     `/cluster/tasks?${String(query)}`,
   );

@@ -167,8 +167,10 @@ function ownEnvironment(service = ""): Record<string, string> {
     service === "agent"
       ? /^(EMPORION_AGENT_|CONSUL_HTTP_TOKEN)/
       : new RegExp(`^EMPORION_${service.toUpperCase()}_`);
+  // A gateway of this machine listens on loopback; with a token, which we do not send, it would not let us look.
   const isPassed = (name: string): boolean =>
-    isSecret.test(name) ? service !== "" && ownSecrets.test(name) : plain.test(name);
+    !name.startsWith("EMPORION_GATEWAY_TOKEN") &&
+    (isSecret.test(name) ? service !== "" && ownSecrets.test(name) : plain.test(name));
   const passed = Object.entries(process.env).filter(([name]) => isPassed(name));
   return Object.fromEntries(passed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

@@ -88,14 +88,14 @@ describe("failover", function () {
     assert.ok(deployedMs <= limitMs, `a deploy was done after ${Math.round(deployedMs)} ms`);
   }
 
-  async function deployOne(): Promise<void> {
+  async function deployOne(withinMs = limitMs): Promise<void> {
     const put = () =>
       cluster.api
         .send("PUT", "/v2/apps/after", sleeper("/after", 1))
         .then(({ status }) => status < 300)
         .catch(() => false);
-    await eventually("a deploy to be taken", put, limitMs);
-    await cluster.api.settled("/after", limitMs);
+    await eventually("a deploy to be taken", put, withinMs);
+    await cluster.api.settled("/after", withinMs);
     await eventually(
       "it to be taken back",
       async () => (await cluster.api.send("DELETE", "/v2/apps/after")).status === 200,
@@ -148,7 +148,9 @@ describe("failover", function () {
     });
 
     for (const name of ["apps", "apps-2", "jobs", "jobs-2"])
-      it(`${name}: deploys are done, by the other one if need be`, () => stopped(name, () => deployOne()));
+      it(`${name}: deploys are done, by the other one if need be`, () =>
+        // A lease has to run out before the other one leads.
+        stopped(name, () => deployOne(2 * limitMs)));
 
     it("an agent: what it is asked for comes late, and once", async () => {
       await stopped("agent-b", async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync, chmodSync } from "node:fs";
+import { mkdtempSync, chmodSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -79,12 +79,3 @@ export const jarApp = (id: string, instances: number, { jar }: Work) => ({
   cpus: 0.1,
   mem: 192,
 });
-
-/** A file that everybody may read, for artifacts. */
-export function sharedFile(name: string, text: string): string {
-  const directory = mkdtempSync(join(tmpdir(), "emporion-file-"));
-  chmodSync(directory, 0o755);
-  const path = join(directory, name);
-  writeFileSync(path, text);
-  return pathToFileURL(path).href;
-}
