@@ -16,9 +16,9 @@ const usual = {
   batch: 20,
   /** Processes that hold the agents. */
   hosts: 1,
-  "agents-per-connection": 50,
-  /** 1: each agent's journal is a file, as in production; 0: in memory. */
-  journals: 1,
+  "agents-per-connection": 500,
+  /** 1: each agent's journal is a file; 0: in memory, written as JSON all the same. Thousands of hosts do not share one disk. */
+  journals: 0,
   /** Sizes of the idle clusters; 0: none. */
   "idle-small": 10_000,
   "idle-large": 50_000,
