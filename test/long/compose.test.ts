@@ -140,9 +140,8 @@ if (tools.docker.kind !== "running") {
     it("a NATS server dies, the one that leads the streams: the other two go on", async () => {
       const { meta_cluster: meta } = await figures();
       await survives(meta.leader, 4);
-      await eventually("three servers", async () =>
-        (await figures()).meta_cluster.replicas?.every(({ current }) => current),
-      );
+      const allCurrent = async () => (await figures()).meta_cluster.replicas?.every(({ current }) => current);
+      await eventually("three servers", allCurrent, 60_000);
     });
 
     it("an agent dies: its containers go on, and are its tasks when it comes back", async () => {
