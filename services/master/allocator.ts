@@ -1,6 +1,6 @@
 import type { Resources } from "#protocol/resources.js";
 import type { Place } from "#libs/core/fits.js";
-import { add, dominantShare, none, subtract } from "#libs/core/resources.js";
+import { add, dominantShare, isEmpty, none, subtract } from "#libs/core/resources.js";
 import type { Units } from "./agents.js";
 import type { Want } from "./frameworks.js";
 import { Heap } from "./heap.js";
@@ -80,6 +80,9 @@ export interface Grant<S extends Supply = Supply> {
 /** Agents beyond the count of a need that are shown for choice. */
 export const choice = 2;
 
+/** With more fresh agents it costs more to look whether all are sold out than to ask on. */
+const askedAfter = 4;
+
 /** A step is at most this part of a fair share. */
 const stepsPerShare = 32;
 
@@ -92,11 +95,13 @@ class Pass {
   readonly #grants: GrowingGrant[] = [];
   readonly #allFloor: Floor;
   readonly #freshFloor: Floor;
+  readonly #looksEverywhere: boolean;
 
   constructor(market: Market) {
     this.#market = market;
     this.#allFloor = new Floor(market.open);
     this.#freshFloor = new Floor(market.fresh);
+    this.#looksEverywhere = market.roles.some(({ claims }) => claims.some((claim) => claim.looksEverywhere));
   }
 
   run(): Grant[] {
@@ -106,7 +111,7 @@ class Pass {
       this.#market.roles.map((role) => new RoleClaimant(role, this.#market.total, weights)),
     );
     const served: { role: RoleClaimant; claimant: Claimant }[] = [];
-    for (let role = roles.peek(); role !== undefined; role = roles.peek()) {
+    for (let role = roles.peek(); role !== undefined && !this.#isSoldOut(); role = roles.peek()) {
       const claimant = role.claimants.peek();
       if (claimant === undefined) {
         roles.pop();
@@ -120,6 +125,16 @@ class Pass {
     }
     for (const { role, claimant } of served) this.#serveChoice(role, claimant);
     return this.#grants;
+  }
+
+  /** True when a few agents were all that anybody looks at, and nothing is left of them: the rest need not be asked. */
+  #isSoldOut(): boolean {
+    const { fresh } = this.#market;
+    if (this.#looksEverywhere || fresh.length > askedAfter) return false;
+    return fresh.every(({ openAt }) => {
+      const stall = this.#stalls.get(openAt);
+      return stall !== undefined && isEmpty(stall.left);
+    });
   }
 
   /** One step of the poorest. False when it can take none any more. */
@@ -309,11 +324,11 @@ class RoleClaimant implements Ranked {
 class Claimant implements Ranked {
   readonly claim: Claim;
   readonly name: string;
-  readonly wants: readonly Wanted[];
   hasGrants = false;
   /** Most of the cluster that it takes in one step. */
   readonly stepShare: number;
   readonly #purse: Purse;
+  #wants: readonly Wanted[] | undefined;
   #turn = 0;
   rank: number;
   allocations: number;
@@ -325,7 +340,13 @@ class Claimant implements Ranked {
     this.#purse = new Purse(claim.charged);
     this.rank = this.#purse.share(total);
     this.allocations = claim.allocations;
-    this.wants = claim.wants.map((want) => new Wanted(want, claim.outstanding.get(want.key) ?? 0));
+  }
+
+  /** Made when its turn comes: most do not have one in a pass over a single agent. */
+  get wants(): readonly Wanted[] {
+    const { wants, outstanding } = this.claim;
+    this.#wants ??= wants.map((want) => new Wanted(want, outstanding.get(want.key) ?? 0));
+    return this.#wants;
   }
 
   /** In turns, so that each kind of need is served. */
