@@ -25,8 +25,10 @@ export interface Pulled {
 
 /** How many messages are asked for at a time; at half of it more are asked for. */
 const batch = 512;
-const expiresMs = 30_000;
-const heartbeatMs = 2000;
+/** Shorter than a lease: what a leader that hangs has asked for is over before the next one leads, and takes nothing away from it. */
+const expiresMs = 3000;
+/** The server takes half of it at most. */
+const heartbeatMs = 1500;
 /** Without a sign of life for so long the pull is given up. */
 const quietMs = 3 * heartbeatMs + 500;
 
