@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { readFile, readdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { probeDocker } from "./probe.mjs";
-import { lastLines, run, searchPath, which } from "./run.mjs";
+import { lastLines, run, searchPath, SetupError, which } from "./run.mjs";
+import { withoutSecret } from "./servers.mjs";
 import { versionIn } from "./versions.mjs";
 
 /** Everything that an engine calls by name. */
@@ -34,6 +35,12 @@ const IPTABLES_LINKS = [
  */
 export async function findDocker({ mode, shelf, packages }) {
   const running = await findRunning();
+  // What the user has named but does not answer is an error, as with the servers: another engine has other images.
+  if (running.isNamed && running.kind !== "running" && mode === "start") {
+    throw new SetupError(
+      `DOCKER_HOST: ${running.reason}. Start or correct it, or unset DOCKER_HOST to let the set-up find one`,
+    );
+  }
   const cannot = whyNoEngineOfOurOwn();
   // Tests kill their engine, so one that runs for somebody else is their last resort.
   if (running.kind === "running" && (mode === "start" || cannot !== undefined)) return running;
@@ -45,22 +52,32 @@ export async function findDocker({ mode, shelf, packages }) {
 /** Only a socket of this machine serves: agents share out this host, and a remote engine would run its tasks elsewhere. */
 async function findRunning() {
   const named = process.env.DOCKER_HOST ?? "";
+  if (named !== "") return { ...(await findNamed(named)), isNamed: true };
   const usual = ["/var/run/docker.sock", join(process.env.XDG_RUNTIME_DIR ?? "/run/user", "docker.sock")];
-  const sockets = named.startsWith("unix://") ? [named.slice("unix://".length)] : usual;
-  const reasons =
-    named === "" || named.startsWith("unix://")
-      ? []
-      : [`DOCKER_HOST=${named} is not a unix socket of this machine`];
-  for (const socket of new Set(sockets)) {
-    if (!existsSync(socket)) {
-      reasons.push(`${socket} is not there`);
-      continue;
-    }
-    const answer = await probeDocker(socket);
-    if (answer.ok) return { kind: "running", socket, version: answer.version };
-    reasons.push(`${socket}: ${answer.reason}`);
+  const reasons = [];
+  for (const socket of usual) {
+    const found = await engineAt(socket);
+    if (found.kind === "running") return found;
+    reasons.push(found.reason);
   }
   return { kind: "none", reason: `no engine runs (${reasons.join(", ")})` };
+}
+
+async function findNamed(named) {
+  if (!named.startsWith("unix://"))
+    return {
+      kind: "none",
+      reason: `${withoutSecret(named)} is not a unix socket of this machine (unix:///…)`,
+    };
+  return await engineAt(named.slice("unix://".length));
+}
+
+async function engineAt(socket) {
+  if (!existsSync(socket)) return { kind: "none", reason: `${socket} is not there` };
+  const answer = await probeDocker(socket);
+  return answer.ok
+    ? { kind: "running", socket, version: answer.version }
+    : { kind: "none", reason: `${socket}: ${answer.reason}` };
 }
 
 function whyNoEngineOfOurOwn() {

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { findDocker } from "#setup/docker.mjs";
 import { busyboxTar } from "#setup/image.mjs";
 import { withLock } from "#setup/lock.mjs";
 import { probeNats } from "#setup/probe.mjs";
@@ -139,6 +140,11 @@ describe("set-up: a release", () => {
 });
 
 describe("set-up: looking for a server", () => {
+  const listenAt = async (path: string): Promise<void> => {
+    const server = createHttpServer((_, response) => response.writeHead(404).end());
+    closing.push(server);
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+  };
   const noPackages = (): Promise<never> => Promise.reject(new Error("this machine has no apt-get"));
   const context = (mode: "start" | "test") => ({
     mode,
@@ -188,6 +194,26 @@ describe("set-up: looking for a server", () => {
       assert.match(error.message, /NATS_URL: nats:\/\/127\.0\.0\.1:\d+ runs without JetStream/);
       return error instanceof SetupError && !error.message.includes("secret");
     });
+  });
+
+  it("a Docker engine too: one that is named and does not serve is an error, in tests it is passed over", async () => {
+    await listenAt(join(dir, "other.sock"));
+    const cases = [
+      [`unix://${join(dir, "none.sock")}`, /^DOCKER_HOST: .*none\.sock is not there\. Start or correct it/],
+      [`unix://${join(dir, "other.sock")}`, /^DOCKER_HOST: .*other\.sock: answered \/version with 404/],
+      [
+        "tcp://me:secret@10.0.0.1:2375",
+        /^DOCKER_HOST: tcp:\/\/10\.0\.0\.1:2375 is not a unix socket of this machine/,
+      ],
+    ] as const;
+    for (const [host, words] of cases) {
+      process.env["DOCKER_HOST"] = host;
+      await assert.rejects(findDocker(context("start")), (error: Error) => {
+        assert.match(error.message, words);
+        return error instanceof SetupError;
+      });
+      assert.notEqual((await findDocker(context("test"))).kind, "running");
+    }
   });
 
   it("passes over what is too old, and in the end gives every reason", async () => {
