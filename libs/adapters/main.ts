@@ -10,7 +10,7 @@ import { keepHealthFile } from "./health-file.js";
 import { makeLog } from "./log.js";
 import { SystemRandom } from "./random.js";
 import type { Principal } from "./nats/auth/credentials.js";
-import { connectionFaults, openWorld, principalFaults } from "./world.js";
+import { connectionFaults, openWorld, principalFaults, refusedFault } from "./world.js";
 
 export interface ServiceOptions<P extends TProperties> {
   /** `master`: of the process and its log lines. */
@@ -49,11 +49,20 @@ export async function runService<P extends TProperties>(options: ServiceOptions<
   const common = settings as CommonSettings & { readonly clusterKey?: string };
   const log = makeLog({ level: common.logLevel, name });
 
+  const principal = options.principal?.(settings);
+  const faults = principal === undefined ? [] : principalFaults(common, principal);
+  if (faults.length > 0) misconfigured(name, faults);
   const stops: Stop[] = [];
   let ending = false;
   const crashed = (cause: unknown) => {
     log.error("crashed", { error: cause });
     process.exit(exitCodes.crashed);
+  };
+  /** A server that lets us in no more is no bug of ours, and told in a line. */
+  const lost = (cause: unknown) => {
+    const refused = refusedFault(common, principal, cause);
+    if (refused === undefined) crashed(cause);
+    else misconfigured(name, [refused]);
   };
   const end = async (signal: string) => {
     if (ending) return;
@@ -72,18 +81,13 @@ export async function runService<P extends TProperties>(options: ServiceOptions<
     process.on(signal, () => void end(signal).catch(crashed));
 
   try {
-    const principal = options.principal?.(settings);
-    const faults = principal === undefined ? [] : principalFaults(common, principal);
-    if (faults.length > 0) misconfigured(name, faults);
     const world = await openWorld({
       settings: common,
       name: `${principal === undefined ? name : `${principal.kind}-${principal.id}`}-${new SystemRandom().token(8)}`,
       log,
       ...(common.clusterKey === undefined ? {} : { clusterKey: common.clusterKey }),
     });
-    void world.closed.then((cause) =>
-      ending ? undefined : crashed(cause ?? new Error("connection closed")),
-    );
+    void world.closed.then((cause) => (ending ? undefined : lost(cause ?? new Error("connection closed"))));
     stops.push(() => world.close());
     const container = new Container();
     container.load(world.module);
@@ -92,7 +96,7 @@ export async function runService<P extends TProperties>(options: ServiceOptions<
       stops.push(keepHealthFile(common.healthFile, container.get<Bus>(ports.bus).connection));
     log.info("started", { cluster: common.cluster });
   } catch (cause) {
-    crashed(cause);
+    lost(cause);
   }
 }
 

@@ -13,7 +13,7 @@ import { LateStore } from "./late-store.js";
 import { askedBuckets } from "./nats/asked-buckets.js";
 import { type Credentials, type Principal, principalText, readCredentials } from "./nats/auth/credentials.js";
 import { NatsBus } from "./nats/bus.js";
-import { NatsLink } from "./nats/connection.js";
+import { faultyAddresses, NatsLink, refusedBy, shownAddresses } from "./nats/connection.js";
 import { JetStream } from "./nats/jetstream.js";
 import { Requests } from "./nats/requests.js";
 import { NatsStore } from "./nats/store.js";
@@ -122,8 +122,18 @@ function tlsOf({ natsCa, natsCert, natsKey }: Pick<CommonSettings, "natsCa" | "n
 }
 
 /** Faults of the settings of a connection that no schema can find. */
-export function connectionFaults({ natsCreds, natsCert, natsKey, cluster }: CommonSettings): Fault[] {
-  const faults: Fault[] = [];
+export function connectionFaults({
+  natsUrl,
+  natsCreds,
+  natsCert,
+  natsKey,
+  cluster,
+}: CommonSettings): Fault[] {
+  const faults: Fault[] = faultyAddresses(natsUrl).map((found) => ({
+    path: "NATS_URL",
+    expected: "addresses like nats://127.0.0.1:4222 or tls://…, separated by commas",
+    found,
+  }));
   if ((natsCert === undefined) !== (natsKey === undefined))
     faults.push({
       path: natsCert === undefined ? "EMPORION_NATS_CERT" : "EMPORION_NATS_KEY",
@@ -144,6 +154,28 @@ export function principalFaults(settings: CommonSettings, principal: Principal):
   return [
     credentialsFault(`credentials of ${principalText(principal)}`, `those of ${principalText(credentials)}`),
   ];
+}
+
+/** What is wrong with the settings, when `cause` is that the server lets nobody in with them; else undefined. */
+export function refusedFault(
+  { natsUrl, natsCreds }: CommonSettings,
+  principal: Principal | undefined,
+  cause: unknown,
+): Fault | undefined {
+  const words = refusedBy(cause);
+  if (words === undefined) return undefined;
+  const issued =
+    principal?.kind === "agent" || principal?.kind === "framework"
+      ? `, as \`emporion auth ${principalText(principal)}\` issues them`
+      : ", as `emporion auth` issues them";
+  return {
+    path: "EMPORION_NATS_CREDS_FILE",
+    expected: `credentials that the NATS server at ${shownAddresses(natsUrl)} (NATS_URL) takes${issued}`,
+    found:
+      natsCreds === undefined
+        ? `none: ${words}`
+        : `some that it refuses (revoked, or of another cluster's key): ${words}`,
+  };
 }
 
 const credentialsFault = (expected: string, found: string): Fault => ({

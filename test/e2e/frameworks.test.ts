@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -61,6 +61,20 @@ describe("a framework of one's own", function () {
       await end(framework);
     }
     assert.equal((await running()).length, 3, "its tasks go on without it");
+  });
+
+  it("that the bus does not let in says so in a line, with the setting to mend, and ends", () => {
+    const said = spawnSync(process.execPath, [join(ROOT, ".build/libs/framework/examples/one-per-rack.js")], {
+      env: { PATH: process.env["PATH"], NATS_URL: cluster.natsUrl },
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    assert.equal(said.status, 78, said.stdout);
+    assert.match(
+      said.stderr,
+      /^one-per-rack: EMPORION_NATS_CREDS_FILE: expected credentials .* `emporion auth framework one-per-rack` .*Authorization Violation.*\n$/,
+    );
+    assert.equal(said.stdout, "");
   });
 
   it("removing it ends its tasks", async () => {

@@ -241,7 +241,7 @@ async function dialled(
     try {
       return await connect(options);
     } catch (cause) {
-      if (cause instanceof NatsError && cause.isAuthError()) throw cause;
+      if (refusedBy(cause) !== undefined) throw cause;
       if (performance.now() - saidAt < waitSaidMs) continue;
       saidAt = performance.now();
       const hint = "is nats-server running there?";
@@ -251,13 +251,29 @@ async function dialled(
   return undefined;
 }
 
+/** In the server's words, when it is that it refuses our credentials, or wants some. */
+export const refusedBy = (cause: unknown): string | undefined =>
+  cause instanceof NatsError && cause.isAuthError() ? cause.message : undefined;
+
+const addresses = (url: string): string[] =>
+  url.split(",").map((each) => (each.includes("://") ? each.trim() : `nats://${each.trim()}`));
+
+const withoutSecret = (address: string): string => address.replace(/\/\/[^/]*@/, "//…@");
+
+/** Those of them that no server can have; what may be a secret is left out. */
+export const faultyAddresses = (url: string): string[] =>
+  addresses(url)
+    .filter((each) => !URL.canParse(each) || !/^(nats|tls):$/.test(new URL(each).protocol))
+    .map(withoutSecret);
+
+/** As it may be shown. */
+export const shownAddresses = (url: string): string => addresses(url).map(withoutSecret).join(", ");
+
 /** The client does not take credentials out of URLs. They never come into logs either. */
 function parsed(
   url: string,
 ): { servers: string[] } & Pick<ConnectionOptions, "user" | "pass" | "token" | "tls"> {
-  const urls = url
-    .split(",")
-    .map((each) => new URL(each.includes("://") ? each.trim() : `nats://${each.trim()}`));
+  const urls = addresses(url).map((each) => new URL(each));
   const { username, password } = urls.find((each) => each.username !== "") ?? { username: "", password: "" };
   const servers = urls.map((each) => `${each.hostname}:${each.port || "4222"}`);
   const tls = urls.some(({ protocol }) => protocol === "tls:") ? { tls: {} } : {};

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ErrorCode, NatsError } from "nats";
 import { CommonSettings, readConfig } from "#libs/adapters/config.js";
 import { readCredentials } from "#libs/adapters/nats/auth/credentials.js";
 import { AuthDirectory } from "#libs/adapters/nats/auth/directory.js";
 import { HmacSealer } from "#libs/adapters/sealer.js";
-import { connectionFaults, principalFaults } from "#libs/adapters/world.js";
+import { connectionFaults, principalFaults, refusedFault } from "#libs/adapters/world.js";
 
 const now = () => 1_700_000_000_000;
 
@@ -115,6 +116,38 @@ describe("the directory of a cluster's secrets", () => {
       },
       { path: "EMPORION_NATS_CREDS", expected: "credentials of the cluster d", found: "those of c" },
     ]);
+  });
+
+  it("an address that no server can have, and a server that lets nobody in, are told with the setting to mend", () => {
+    const settings = (natsUrl: string) => {
+      const config = readConfig(CommonSettings, { NATS_URL: natsUrl });
+      assert.ok(config.ok);
+      return config.value;
+    };
+    assert.deepEqual(connectionFaults(settings("nats://a:4222, tls://me:pw@b, c")), []);
+    assert.deepEqual(
+      connectionFaults(settings("http://me:hunter2@a,nats://b:99999,nats://c")).map(({ path, found }) => [
+        path,
+        found,
+      ]),
+      [
+        ["NATS_URL", "http://…@a"],
+        ["NATS_URL", "nats://b:99999"],
+      ],
+    );
+    const violation = new NatsError("'Authorization Violation'", ErrorCode.AuthorizationViolation);
+    const fault = refusedFault(
+      settings("nats://me:hunter2@a"),
+      { kind: "framework", id: "billing" },
+      violation,
+    );
+    assert.deepEqual(fault, {
+      path: "EMPORION_NATS_CREDS_FILE",
+      expected:
+        "credentials that the NATS server at nats://…@a (NATS_URL) takes, as `emporion auth framework billing` issues them",
+      found: "none: 'Authorization Violation'",
+    });
+    assert.equal(refusedFault(settings("nats://a"), undefined, new Error("a bug")), undefined);
   });
 
   it("a file that holds no credentials is refused without showing it", () => {
