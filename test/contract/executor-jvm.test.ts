@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ import type { LaunchOrder } from "#libs/ports/executor.js";
 import type { JvmWorkload, TaskSpec } from "#protocol/task.js";
 import { eventually } from "#test/support/eventually.js";
 import { TestHost } from "#test/support/host-processes.js";
+import { executorContract } from "./executor.js";
 
 const agentEnv = { PATH: process.env["PATH"] ?? "", JAVA_HOME: process.env["JAVA_HOME"] ?? "" };
 const hasCgroups = typeof findCgroups("probe") !== "string";
@@ -47,6 +48,8 @@ describe("jvm executor", function () {
       classes,
     ];
     execFileSync(join(compiler.home, "bin", "jar"), [...manifest, "Program.class"]);
+    // The contract's tasks take the JAR from here, as another user.
+    chmodSync(classes, 0o755);
     await host.start();
   });
   afterEach(async () => {
@@ -57,6 +60,25 @@ describe("jvm executor", function () {
     rmSync(classes, { recursive: true, force: true });
     await host.end();
   });
+
+  executorContract(
+    "JVMs of this host",
+    async () => ({
+      agent: async () => host.openUnheard(agentEnv)[1],
+      // The shim sees the same when an agent's process is gone: the end of the connection.
+      crash: (executor) => executor.close(),
+      order(id, command, over) {
+        const jar = join(classes, "program.jar");
+        const workload: JvmWorkload = { kind: "jvm", jar, arguments: ["script", command] };
+        const order = host.order(id, "", { resources: amounts({ cpus: 0.1, mem: 128 }), ...over, workload });
+        void host.sandboxes.create(id, undefined);
+        return order;
+      },
+      stdout: (id) => host.file(id, "stdout") ?? "",
+      end: () => host.clean(),
+    }),
+    20_000,
+  );
 
   async function task(
     id: string,

@@ -32,9 +32,24 @@ public class Program {
         field.setAccessible(true);
         ((sun.misc.Unsafe) field.get(null)).putAddress(0, 0);
       }
+      case "script" -> script(arguments[1]);
       case "wait" -> {
         System.out.println("waiting");
         Thread.sleep(600_000);
+      }
+    }
+  }
+
+  /** As a shell would, as far as the executors' common tests go: commands in a row, of `exit`, `sleep`, `echo` and `trap '' TERM`. */
+  private static void script(String commands) throws Exception {
+    for (String command : commands.split("; *")) {
+      String[] words = command.split(" ");
+      switch (words[0]) {
+        case "exit" -> System.exit(Integer.parseInt(words[1]));
+        case "sleep" -> Thread.sleep((long) (1000 * Double.parseDouble(words[1])));
+        case "echo" -> System.out.println(words[1]);
+        case "trap" -> sun.misc.Signal.handle(new sun.misc.Signal("TERM"), sun.misc.SignalHandler.SIG_IGN);
+        default -> throw new IllegalArgumentException(command);
       }
     }
   }
