@@ -207,12 +207,18 @@ export const AppView = Type.Object(
     unhealthy: Type.Integer(),
     settled: Type.Boolean({
       description:
-        "as many as asked run, are healthy where checked, and none is surplus or of an old version",
+        "as many as asked run, are healthy where checked, and none is surplus or of an old version; after failures only when they have run for ten seconds",
     }),
     deployment: Type.Optional(Type.String({ description: "id of the change that is being carried out" })),
     backoffMs: Type.Integer({
       description: "how long until the next launch is tried; 0 when not backing off",
     }),
+    failures: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: "instances of the present configuration that ended too soon, in a row",
+      }),
+    ),
     lastFailure: Type.Optional(
       Type.Object({
         task: Type.String(),

@@ -131,12 +131,13 @@ export class Apps {
   }
 
   #planApp(at: Instant, app: ManagedApp): void {
-    for (const { id } of app.makePlan(at.mono)) {
+    // Before the plan, which looks at what has failed.
+    if (app.forgive(at)) this.#note(app);
+    for (const { id } of app.makePlan(at)) {
       this.#condemned.set(id, { task: id });
       this.#kills = undefined;
     }
     if (app.isDeleted && app.isSpent(at.mono)) return this.#letGo(at, app);
-    if (app.forgive(at)) this.#note(app);
     if (app.askFor(at.mono)) this.needsVersion++;
     if (app.wantingSince === undefined) this.wanting.delete(app);
     else this.wanting.add(app);

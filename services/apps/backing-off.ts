@@ -58,7 +58,9 @@ export function endOf(task: FrameworkTask, times: Times, before: BackingOff): En
  * grown to five minutes needs five good minutes to be forgiven.
  */
 const steadyMs = (times: Times, { failures }: BackingOff): number =>
-  Math.max(10_000, delayMs(times, failures));
+  Math.max(steadyLeastMs, delayMs(times, failures));
+
+const steadyLeastMs = 10_000;
 
 /** By its agent's clock alone, so that clocks need not agree. */
 const ranMs = ({ startedAt, latest }: FrameworkTask): number =>
@@ -99,6 +101,17 @@ export function forgivenAt(
   for (const instance of instances)
     if (serves(instance) && instance.stagedAt > lastFailureAt) first = Math.min(first, instance.stagedAt);
   return first + steadyMs(times, before);
+}
+
+/**
+ * Wall ms from which on an app may count as settled. At once while nothing has failed, as with Marathon: what runs, runs. After
+ * failures only when all that serves has run for ten seconds, or each new start of a crash loop would look like success.
+ */
+export function provenAt({ failures }: BackingOff, instances: Iterable<Instance>): number {
+  if (failures === 0) return 0;
+  let youngest = 0;
+  for (const instance of instances) if (serves(instance)) youngest = Math.max(youngest, instance.stagedAt);
+  return youngest + steadyLeastMs;
 }
 
 /** An instance runs: agents do take them. */

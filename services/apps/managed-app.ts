@@ -9,6 +9,7 @@ import {
   endOf,
   forgivenAt,
   notBackingOff,
+  provenAt,
   resumed,
 } from "./backing-off.js";
 import { Counted } from "./counting.js";
@@ -33,6 +34,8 @@ export class ManagedApp {
   readonly instances = new Map<string, Instance>();
   readonly #condemned = new Set<string>();
   plan: Plan | undefined;
+  /** Wall ms until when what runs is on trial, for others of it have failed; 0 when it is not. */
+  provenAt = 0;
   /** Monotonic ms since when instances are to be launched. */
   wantingSince: number | undefined;
   /** How many offers of its kind are asked for. */
@@ -70,7 +73,7 @@ export class ManagedApp {
   }
 
   get isSettled(): boolean {
-    return this.plan?.settled === true && !this.isDeleted;
+    return this.plan?.settled === true && this.provenAt === 0 && !this.isDeleted;
   }
 
   /** Instances of the present configuration that are to stay where they are, as the rules on counts see them. `seen`: agents that could be had lately. */
@@ -154,7 +157,9 @@ export class ManagedApp {
   }
 
   /** Makes the plan; returns the instances that it condemns. */
-  makePlan(now: number): readonly Instance[] {
+  makePlan({ mono, wall }: Instant): readonly Instance[] {
+    const proven = provenAt(this.backingOff, this.instances.values());
+    this.provenAt = proven > wall ? proven : 0;
     this.plan = planFor(
       {
         wanted: this.wanted,
@@ -164,7 +169,7 @@ export class ManagedApp {
         groups: this.shape.groups,
         instances: [...this.instances.values()],
       },
-      now,
+      mono,
     );
     for (const instance of this.plan.kill) {
       this.#condemned.add(instance.id);
@@ -209,11 +214,12 @@ export class ManagedApp {
     return this.backingOff.until > now ? 0 : (this.plan?.launch ?? 0);
   }
 
-  /** Monotonic ms at which the plan, what may be launched or what is forgiven can change without an event. */
+  /** Monotonic ms at which the plan, what may be launched, is forgiven or settled can change without an event. */
   nextDeadline({ mono, wall }: Instant): number {
     const { launch = 0, nextAt = never } = this.plan ?? {};
     const forgivenAt = mono + this.#forgivenAt() - wall;
     const waitsForDelay = launch > 0 && this.backingOff.until > mono;
-    return Math.min(nextAt, forgivenAt, waitsForDelay ? this.backingOff.until : never);
+    const proven = this.provenAt === 0 ? never : mono + this.provenAt - wall;
+    return Math.min(nextAt, forgivenAt, proven, waitsForDelay ? this.backingOff.until : never);
   }
 }

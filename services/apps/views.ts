@@ -25,6 +25,7 @@ export function appView(managed: ManagedApp, at: Instant, tasksMost: number): Ap
     unhealthy: count(({ healthy }) => healthy === false),
     settled: managed.isSettled && deployment === undefined,
     backoffMs: Math.ceil(Math.max(0, backingOff.until - at.mono)),
+    failures: backingOff.failures,
     ...(deployment !== undefined && { deployment: deployment.id }),
     ...(lastFailure !== undefined && { lastFailure }),
   };
@@ -115,6 +116,7 @@ function waitingReasons(managed: ManagedApp, at: Instant): string[] {
     reasons.push(
       `${countText(unreachable, "instance")} on unreachable agents: replaced after ${secondsText(managed.replaceAfterMs)}`,
     );
+  if (plan.settled && managed.provenAt > 0) reasons.push(trialText(managed, at));
   if (refusals.length > 0) reasons.push(refusalsText(refusals));
   return reasons;
 }
@@ -135,12 +137,15 @@ function backingOffText({ backingOff, lastFailure }: ManagedApp, at: Instant): s
     failures > 0 ? countText(failures, "failure") : [],
     refusals > 0 ? countText(refusals, "refusal") : [],
   ].flat();
-  const last =
-    lastFailure === undefined
-      ? ""
-      : `: last ${lastFailure.task} on ${lastFailure.host}: ${lastFailure.message}`;
-  return `backing off for ${secondsText(leftMs)} after ${after.join(" and ")}${last}`;
+  return `backing off for ${secondsText(leftMs)} after ${after.join(" and ")}${lastText(": ", lastFailure)}`;
 }
+
+/** `2 failures in a row: it is settled when it has run for 7 s more; last demo_web.1-4 on 10.0.0.5: exited with code 1`. */
+const trialText = ({ backingOff, lastFailure, provenAt }: ManagedApp, { wall }: Instant): string =>
+  `${countText(backingOff.failures, "failure")} in a row: it is settled when it has run for ${secondsText(provenAt - wall)} more${lastText("; ", lastFailure)}`;
+
+const lastText = (before: string, last: ManagedApp["lastFailure"]): string =>
+  last === undefined ? "" : `${before}last ${last.task} on ${last.host}: ${last.message}`;
 
 const refusalsMost = 5;
 

@@ -14,6 +14,7 @@ export function appInfo(view: AppView, { tasks }: { readonly tasks: boolean }): 
     deployments: view.deployment === undefined ? [] : [{ id: view.deployment }],
     settled: view.settled,
     ...(view.backoffMs > 0 && { backoffMs: view.backoffMs }),
+    ...((view.failures ?? 0) > 0 && { failures: view.failures }),
     ...(tasks && { tasks: view.tasks.map((task) => taskInfo(app.definition.id, task)) }),
     ...(tasks &&
       lastFailure !== undefined && {

@@ -247,6 +247,38 @@ describe("apps", () => {
       }
     });
 
+    it("a start counts at once while nothing has failed; in a crash loop none does until it has run for ten seconds", () => {
+      const play = cluster();
+      put(play, { backoffSeconds: 1, instances: 2 });
+      assert.equal(view(play).settled, true);
+      play.ends(aliveIds(play)[0]!, { exitCode: 3, reason: "exited" });
+      play.pass(1000);
+      const looped = view(play);
+      assert.deepEqual([looped.running, looped.settled, looped.failures], [2, false, 1]);
+      const [demand] = play.ask<Demand[]>("demand", { id: "/demo/web" });
+      assert.match(
+        demand!.waiting[0]!,
+        /^1 failure in a row: it is settled when it has run for 10 s more; last demo_web.*: exited with code 3$/,
+      );
+      play.pass(9_999);
+      assert.equal(view(play).settled, false);
+      play.pass(1);
+      assert.deepEqual([view(play).settled, view(play).failures], [true, 0]);
+    });
+
+    it("scaled down to what has run well, or to nothing, it is settled, whatever failed before", () => {
+      const play = cluster();
+      put(play, { backoffSeconds: 60, instances: 2 });
+      play.ends(aliveIds(play)[0]!, { exitCode: 3, reason: "exited" });
+      play.ask("scale", { id: "/demo/web", instances: 1 });
+      assert.equal(view(play).settled, false);
+      play.pass(10_000);
+      assert.deepEqual([view(play).settled, view(play).failures], [true, 1]);
+      play.ends(aliveIds(play)[0]!, { exitCode: 3, reason: "exited" });
+      play.ask("scale", { id: "/demo/web", instances: 0 });
+      assert.equal(view(play).settled, true);
+    });
+
     it("of an instance that had run well are made up for at once", () => {
       const play = cluster();
       put(play);
