@@ -1,12 +1,14 @@
 import type { Client } from "./client.js";
-import { mainReason } from "./explain-command.js";
+import { countText } from "#libs/core/words.js";
+import { systemClock } from "./clock.js";
+import { hindrance, mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
 import { idOf, naming, placeOf, readDefinitions } from "./files.js";
 import type { Output } from "./output.js";
 import { type Step, waitFor } from "./progress.js";
 
 /** What of Marathon's app the CLI reads. */
-interface AppInfo {
+export interface AppInfo {
   readonly id: string;
   readonly instances: number;
   readonly version: string;
@@ -16,12 +18,15 @@ interface AppInfo {
   readonly tasksUnhealthy: number;
   readonly settled: boolean;
   readonly backoffMs?: number;
+  /** Instances that ended too soon, in a row. */
+  readonly failures?: number;
   readonly healthChecks: readonly unknown[];
   readonly tasks?: readonly {
     readonly id: string;
     readonly host: string;
     readonly ports: readonly number[];
     readonly state: string;
+    readonly startedAt?: string;
   }[];
   readonly lastTaskFailure?: {
     readonly taskId: string;
@@ -78,15 +83,17 @@ export async function list(client: Client, output: Output): Promise<void> {
   const rows = apps.map((app) => [
     app.id,
     `${app.tasksRunning}/${app.instances}`,
-    app.healthChecks.length === 0 ? undefined : `${app.tasksHealthy}/${app.instances}`,
-    app.settled
-      ? "settled"
-      : app.backoffMs !== undefined
-        ? `backing off for ${Math.ceil(app.backoffMs / 1000)}s`
-        : "deploying",
+    app.healthChecks.length === 0 || app.instances === 0 ? undefined : `${app.tasksHealthy}/${app.instances}`,
+    stateText(app),
     app.version,
   ]);
   output.list(["APP", "RUNNING", "HEALTHY", "STATE", "VERSION"], rows, apps);
+}
+
+function stateText({ settled, backoffMs, failures = 0 }: AppInfo): string {
+  if (settled) return "settled";
+  if (backoffMs !== undefined) return `backing off for ${Math.ceil(backoffMs / 1000)}s`;
+  return failures > 0 ? `${countText(failures, "failure")} in a row` : "deploying";
 }
 
 export async function scale(
@@ -123,14 +130,18 @@ async function settle(
   ids: readonly string[],
   { wait, timeout }: Waiting,
 ): Promise<void> {
-  if (wait)
-    await waitFor(() => settled(client, ids), {
+  if (wait) {
+    const look = settling(client, ids);
+    await waitFor(look, {
       timeoutMs: timeout * 1000,
       quiet: output.isJson,
       goal: `deploying ${ids.join(", ")}`,
+      hindered: async () =>
+        (await Promise.all((await unplaced(client, ids)).map((id) => hindrance(client, id)))).flat(),
       late: async () =>
         (await Promise.all((await unsettled(client, ids)).map((id) => mainReason(client, id)))).flat(),
     });
+  }
   const apps = await Promise.all(ids.map((id) => existing(client, id)));
   if (output.isJson) return output.json(apps);
   for (const app of apps) {
@@ -140,22 +151,43 @@ async function settle(
   }
 }
 
-async function settled(client: Client, ids: readonly string[]): Promise<Step<true>> {
-  const apps = await Promise.all(ids.map((id) => existing(client, id)));
-  const open = apps.filter((app) => !app.settled);
-  const text = (open.length === 0 ? apps : open).map(progressText).join("; ");
-  return open.length === 0 ? { text, done: true } : { text, live: open.map(backingText).join("") };
+/** Without a check nothing but time tells a start from a program that fails at once. */
+const runsMs = 1000;
+
+/** Each call looks once. Done when all are settled, and what is not checked has run for a moment. */
+function settling(client: Client, ids: readonly string[]): () => Promise<Step<true>> {
+  let since: number | undefined;
+  return async () => {
+    const apps = await Promise.all(ids.map((id) => existing(client, id)));
+    const open = apps.filter((app) => !app.settled);
+    const { mono, wall } = systemClock.now();
+    since = open.length > 0 ? undefined : (since ?? mono);
+    const text = (open.length === 0 ? apps : open).map(progressText).join("; ");
+    if (since === undefined) return { text, live: open.map(backingText).join("") };
+    return mono - since >= runsMs || apps.every((app) => hasRun(app, wall)) ? { text, done: true } : { text };
+  };
 }
+
+const hasRun = ({ healthChecks, tasks = [] }: AppInfo, wall: number): boolean =>
+  healthChecks.length > 0 ||
+  tasks.every(({ startedAt }) => startedAt !== undefined && wall - Date.parse(startedAt) >= runsMs);
 
 const unsettled = async (client: Client, ids: readonly string[]): Promise<string[]> =>
   (await Promise.all(ids.map((id) => existing(client, id))))
     .filter(({ settled: is }) => !is)
     .map(({ id }) => id);
 
+/** Those that lack instances, and not only because these have yet to start. */
+const unplaced = async (client: Client, ids: readonly string[]): Promise<string[]> =>
+  (await Promise.all(ids.map((id) => existing(client, id))))
+    .filter((app) => app.tasksStaged + app.tasksRunning < app.instances)
+    .map(({ id }) => id);
+
 const backingText = ({ id, backoffMs }: AppInfo): string =>
   backoffMs === undefined ? "" : `; next try of ${id} in ${Math.ceil(backoffMs / 1000)} s`;
 
-function progressText({
+/** `/shop/web: 1/3 running, 1 starting, 1 healthy; 4 failures in a row, the last: exited with code 1; backing off`. */
+export function progressText({
   id,
   instances,
   tasksRunning,
@@ -163,16 +195,22 @@ function progressText({
   tasksHealthy,
   healthChecks,
   backoffMs,
+  failures = 0,
   lastTaskFailure,
 }: AppInfo): string {
-  const health = healthChecks.length > 0 ? `, ${tasksHealthy} healthy` : "";
-  const backing = backoffMs === undefined ? "" : ", backing off";
-  const failure =
-    lastTaskFailure === undefined || tasksRunning >= instances
-      ? ""
-      : `; last failure: ${lastTaskFailure.message}`;
-  return `${id}: ${tasksRunning}/${instances} running${tasksStaged > 0 ? `, ${tasksStaged} starting` : ""}${health}${backing}${failure}`;
+  const starting = tasksStaged > 0 ? `, ${tasksStaged} starting` : "";
+  const healthy = healthChecks.length > 0 && instances > 0 ? `, ${tasksHealthy} healthy` : "";
+  const last = lastTaskFailure === undefined ? "" : `, the last: ${lastTaskFailure.message}`;
+  const failed = failures === 0 ? "" : `; ${countText(failures, "failure")} in a row${last}`;
+  const backing = backoffMs === undefined ? "" : "; backing off";
+  return `${id}: ${runningText({ tasksRunning, instances })}${starting}${healthy}${failed}${backing}`;
 }
+
+/** `2/3 running`; of what shall not run any more how many still do. */
+const runningText = ({ tasksRunning, instances }: Pick<AppInfo, "tasksRunning" | "instances">): string =>
+  instances === 0 && tasksRunning > 0
+    ? `${tasksRunning} still running, 0 wanted`
+    : `${tasksRunning}/${instances} running`;
 
 async function gone(client: Client, id: string): Promise<Step<true>> {
   const { apps } = await client.get<{ apps: AppInfo[] }>("/v2/apps");

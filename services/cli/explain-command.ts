@@ -85,6 +85,14 @@ export async function mainReason(client: Client, id: string): Promise<string[]> 
   ];
 }
 
+/** Why no agent takes one more, while instances or runs are missing; nothing while some agent would. */
+export async function hindrance(client: Client, id: string): Promise<string[]> {
+  const explanations = await client.get<Explanation[]>(pathOf(id)).catch(() => []);
+  return explanations
+    .filter(({ isMissing, fitting }) => isMissing && fitting === 0)
+    .flatMap((each) => [each.stands, ...mostOf(each).map((line) => `  ${line}`)]);
+}
+
 const mostOf = ({ waiting, reasons, agents, fitting, perAgent }: Explanation): string[] => {
   if (waiting.length > 0) return waiting.slice(0, 2);
   if (fitting > 0) return [`one more fits now on ${fitting} of ${countText(agents, "agent")}`];

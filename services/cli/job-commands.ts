@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
-import { mainReason } from "./explain-command.js";
+import { hindrance, mainReason } from "./explain-command.js";
 import { idOf, naming, placeOf, readDefinitions } from "./files.js";
 import type { Output } from "./output.js";
 import { waitFor } from "./progress.js";
@@ -62,6 +62,7 @@ export async function run(client: Client, output: Output, what: string, waiting:
       timeoutMs: waiting.timeout * 1000,
       quiet: output.isJson,
       goal: `running ${id}`,
+      hindered: () => hindrance(client, id),
       late: () => mainReason(client, id),
     },
   );

@@ -19,25 +19,36 @@ export interface WaitOptions {
   readonly goal: string;
   /** What more is to be said then, a line each. */
   readonly late?: () => Promise<readonly string[]>;
+  /** What hinders it, a line each: asked for when it takes more than a few seconds, and said whenever it is another. */
+  readonly hindered?: () => Promise<readonly string[]>;
 }
 
 const everyMs = 200;
+const hinderedEveryMs = 3000;
+
+const nothing = async (): Promise<readonly string[]> => [];
 
 /** Looks again and again until it is done, and says where it stands: on a terminal in one line that changes, else a line a change. */
 export async function waitFor<T>(
   look: () => Promise<Step<T>>,
-  { timeoutMs, quiet, goal, late = async () => [] }: WaitOptions,
+  { timeoutMs, quiet, goal, late = nothing, hindered = nothing }: WaitOptions,
 ): Promise<T> {
   const clock = systemClock;
   const spinner =
     process.stderr.isTTY && !quiet ? yoctoSpinner({ text: goal, stream: process.stderr }).start() : undefined;
   const giveUpAt = clock.now().mono + timeoutMs;
+  const say = (text: string) => {
+    spinner?.clear();
+    process.stderr.write(`${text}\n`);
+  };
   let said = "";
+  let hindrance = "";
+  let askAt = clock.now().mono + hinderedEveryMs;
   try {
     for (;;) {
       const step = await look();
       if (spinner !== undefined) spinner.text = `${step.text}${step.live ?? ""}`;
-      else if (!quiet && step.text !== said) process.stderr.write(`${step.text}\n`);
+      else if (!quiet && step.text !== said) say(step.text);
       said = step.text;
       if (step.done !== undefined) return step.done;
       if (clock.now().mono >= giveUpAt)
@@ -46,6 +57,14 @@ export async function waitFor<T>(
           `${goal}: not done after ${timeoutMs / 1000} s; it goes on. Last: ${said}`,
           await late().catch(() => []),
         );
+      if (!quiet && clock.now().mono >= askAt) {
+        askAt = clock.now().mono + hinderedEveryMs;
+        const lines = (await hindered().catch(() => [])).join("\n");
+        // Seconds and counts that run down are no news.
+        const gist = lines.replaceAll(/\d+/g, "");
+        if (gist !== hindrance && gist !== "") say(lines);
+        hindrance = gist;
+      }
       await delay(clock, everyMs);
     }
   } finally {

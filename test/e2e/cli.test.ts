@@ -122,6 +122,29 @@ describe("the command line", function () {
     assert.match(alive.err, /agent-a is there: stop it first/);
   });
 
+  it("a crash loop is no success, though each start runs for a moment", async () => {
+    const path = file(
+      "crash.json",
+      JSON.stringify({ ...sleeper("/cli/crash", 1), cmd: "sleep 0.2; exit 7" }),
+    );
+    const crashed = await emporion("app", "deploy", "--timeout", "4", path);
+    assert.equal(crashed.code, 5, crashed.out);
+    assert.match(
+      crashed.err,
+      /\/cli\/crash: 0\/1 running; \d failures? in a row, the last: exit code 7; backing off/,
+    );
+    assert.equal((await emporion("app", "rm", "/cli/crash")).code, 0);
+  });
+
+  it("what no agent can hold is told early, with the most that one has", async () => {
+    const path = file("huge.json", JSON.stringify({ ...sleeper("/cli/huge", 1), cpus: 1000 }));
+    const late = await emporion("app", "deploy", "--timeout", "5", path);
+    assert.equal(late.code, 5);
+    const [early = ""] = late.err.split("emporion: deploying");
+    assert.match(early, /\/cli\/huge: 0 of 1 run.*\n.*no agent has cpus 1000: the largest, agent-., has \d/);
+    await emporion("app", "rm", "/cli/huge");
+  });
+
   it("logs of what never started say why", async () => {
     const path = file(
       "missing.json",
