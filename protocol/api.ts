@@ -279,7 +279,13 @@ export const masterApi = {
   /** The agent takes tasks again. */
   activateAgent: repeatable(apiCall("master", "activateAgent", Type.Object({ agent: AgentId }), AgentView)),
   /** Forgets a framework and has its tasks killed. */
-  removeFramework: apiCall("master", "removeFramework", Type.Object({ framework: FrameworkId }), Nothing),
+  /** Its tasks are ended. `force`: also of one that is connected. */
+  removeFramework: apiCall(
+    "master",
+    "removeFramework",
+    Type.Object({ framework: FrameworkId, force: Type.Optional(Type.Boolean()) }),
+    Nothing,
+  ),
   leader: repeatable(
     apiCall(
       "master",

@@ -4,6 +4,7 @@ import type { TaskStatus } from "#protocol/task.js";
 import { amountText, portCount, portList, scalar, sum } from "#libs/core/resources.js";
 import { systemClock } from "./clock.js";
 import type { Client } from "./client.js";
+import { Failure } from "./failure.js";
 import { standingText } from "./drain-commands.js";
 import { ageText, type Output } from "./output.js";
 
@@ -198,8 +199,18 @@ export async function removeAgent(client: Client, output: Output, id: string, fo
     );
 }
 
-export async function removeFramework(client: Client, output: Output, id: string): Promise<void> {
-  await client.delete(`/cluster/frameworks/${encodeURIComponent(id)}`);
+export async function removeFramework(
+  client: Client,
+  output: Output,
+  id: string,
+  force: boolean,
+): Promise<void> {
+  await client
+    .delete(`/cluster/frameworks/${encodeURIComponent(id)}?force=${force}`)
+    .catch((cause: unknown) => {
+      const isThere = cause instanceof Failure && cause.code === "conflict" && !force;
+      throw isThere ? cause.with(["--force removes it all the same"]) : cause;
+    });
   if (output.isJson) output.json({ id, removed: true });
   else output.line(`framework ${id} is removed: its tasks are ended`);
 }

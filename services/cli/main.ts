@@ -105,10 +105,11 @@ agents
 const frameworks = simple("frameworks", "schedulers: their shares and what they want", cluster.frameworks);
 frameworks
   .command("rm <id>")
-  .description("forget a framework; its tasks are ended")
-  .action(async (id: string) => {
+  .description("forget a framework that is away; its tasks are ended")
+  .option("--force", "also one that is connected", false)
+  .action(async (id: string, { force }: { force: boolean }) => {
     const { client, output } = reached();
-    await cluster.removeFramework(client, output, id);
+    await cluster.removeFramework(client, output, id, force);
   });
 const roles = simple("roles", "how frameworks share the cluster: weights and shares", cluster.roles);
 roles

@@ -154,10 +154,18 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
     async ({ params }) => api.call(masterApi.activateAgent, params),
   );
 
-  app.delete<{ Params: { framework: string } }>(
+  app.delete<{ Params: { framework: string }; Querystring: { force: boolean } }>(
     "/cluster/frameworks/:framework",
-    { schema: { tags, summary: "Forget a framework; its tasks are ended" } },
-    async ({ params }) => api.call(masterApi.removeFramework, params),
+    {
+      schema: {
+        tags,
+        summary: "Forget a framework; its tasks are ended",
+        querystring: Type.Object({
+          force: Type.Boolean({ default: false, description: "also one that is connected" }),
+        }),
+      },
+    },
+    async ({ params, query }) => api.call(masterApi.removeFramework, { ...params, ...query }),
   );
 
   app.get<{ Querystring: { framework?: string; agent?: string; state?: string; name?: string } }>(

@@ -1,5 +1,6 @@
 import { type Fault, refusal, type Refusal } from "#protocol/errors.js";
 import type { Instant } from "#libs/core/time.js";
+import { countText, secondsText } from "#libs/core/words.js";
 import type { CallOf, MasterCall } from "./calls.js";
 import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
@@ -142,8 +143,25 @@ export class Answers {
     const framework = frameworks.get(call.request.framework) ?? this.#left(call.request.framework);
     if (framework === undefined)
       return this.#refuse(ask, refusal("not-found", `framework ${call.request.framework} is not known`));
+    const hindrance = call.request.force === true ? undefined : this.#hindranceToForget(framework);
+    if (hindrance !== undefined)
+      return this.#refuse(ask, refusal("conflict", `framework ${framework.id} ${hindrance}`));
     this.#departures.remove(at, framework, "removed by an operator");
     this.#give(ask, {});
+  }
+
+  /** Whoever lives would lose what it runs, and begin anew as if it never had. */
+  #hindranceToForget({ id, connected, removed }: Framework): string | undefined {
+    if (!connected || removed) return undefined;
+    const seconds = secondsText(this.#cluster.settings.sessionTimeoutMs);
+    const tasks = sum(this.#cluster.agents.all(), ({ use }) =>
+      sum(use, (each) => (each.framework === id ? each.tasks : 0)),
+    );
+    const ends = tasks === 0 ? "" : `, which would ${tasks === 1 ? "end" : "all end"}`;
+    return (
+      `is connected and has ${countText(tasks, "task")}${ends}: ` +
+      `stop it first (it counts as away after ${seconds} of silence), or remove it by force`
+    );
   }
 
   /** One that nobody knows any more, of which an agent that came back late still runs something. */
@@ -165,6 +183,12 @@ export class Answers {
   #refuse(ask: Ask, error: Refusal): void {
     this.#out({ type: "answer", ask, body: { ok: false, error } });
   }
+}
+
+function sum<T>(items: Iterable<T>, of: (item: T) => number): number {
+  let total = 0;
+  for (const item of items) total += of(item);
+  return total;
 }
 
 const agentNotKnown = (id: string): Refusal => refusal("not-found", `agent ${id} is not known`);

@@ -50,7 +50,7 @@ describe("a framework with credentials of its own, in a cluster that runs", func
   });
   after(async () => {
     await rogue?.link.close();
-    await cluster?.api.send("DELETE", "/cluster/frameworks/rogue");
+    await cluster?.api.send("DELETE", "/cluster/frameworks/rogue?force=true");
     await cluster?.api.remove("/e2e/victim");
   });
 

@@ -57,6 +57,9 @@ describe("a framework of one's own", function () {
           ({ id, state, role }) => id === "one-per-rack" && state === "connected" && role === "examples",
         ),
       );
+      const refused = await cluster.api.send("DELETE", "/cluster/frameworks/one-per-rack");
+      assert.equal(refused.status, 409, "it is connected");
+      assert.match(JSON.stringify(refused.body), /one-per-rack is connected and has 3 tasks/);
     } finally {
       await end(framework);
     }
@@ -78,7 +81,9 @@ describe("a framework of one's own", function () {
   });
 
   it("removing it ends its tasks", async () => {
-    assert.equal((await cluster.api.send("DELETE", "/cluster/frameworks/one-per-rack")).status, 200);
+    const path = "/cluster/frameworks/one-per-rack";
+    // It counts as away when it has been silent for a while.
+    assert.equal((await cluster.api.send("DELETE", `${path}?force=true`)).status, 200);
     await eventually("its tasks to end", async () => (await running()).length === 0, 30_000);
   });
 });

@@ -101,7 +101,7 @@ describe("agents that are away for long", () => {
   it("bring back tasks of a framework that was removed meanwhile: it can be removed once more", () => {
     const stage = twoAway();
     stage.subscribe("f");
-    assert.equal(stage.call("removeFramework", { framework: "f" }).ok, true);
+    assert.equal(stage.call("removeFramework", { framework: "f", force: true }).ok, true);
     later(stage, 8 * day);
     assert.deepEqual(stage.call("frameworks", {}).value.items, []);
     assert.equal(stage.call("removeFramework", { framework: "f" }).error.code, "not-found");

@@ -302,11 +302,24 @@ describe("subscriptions at the master", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
     stage.subscribe("f");
+    assert.equal(
+      stage.call("removeFramework", { framework: "f" }).error.message,
+      "framework f is connected and has 1 task, which would end: stop it first (it counts as away after 15 s of silence), or remove it by force",
+    );
     stage.wait(16_500);
     assert.deepEqual(stage.call("removeFramework", { framework: "f" }), { ok: true, value: {} });
     assert.deepEqual(only(stage.effects, "removeFromAgent"), [], "it is unreachable");
     stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
     assert.equal(only(stage.wait(1100), "removeFromAgent").length, 1);
+  });
+
+  it("removed by force though it is connected: told of its tasks, then they end", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 }), use("g", "r", { cpus: 1 })] });
+    stage.subscribe("f");
+    assert.equal(stage.call("removeFramework", { framework: "f" }).error.code, "conflict");
+    assert.equal(stage.call("removeFramework", { framework: "f", force: true }).ok, true);
+    assert.equal(only(stage.effects, "removeFromAgent").length, 1);
   });
 
   it("roles: weight and limit are stored before the answer, and a raised limit leads to offers", () => {
