@@ -5,7 +5,7 @@ import type { Refusal } from "#protocol/errors.js";
 import type { Subjects } from "#protocol/subjects.js";
 import type { Bus, BusFailure } from "#libs/ports/bus.js";
 import { type Clock, delay } from "#libs/ports/clock.js";
-import { Refused } from "./answer.js";
+import { invalid, Refused } from "./answer.js";
 
 /** Calls the leaders of the services. */
 export interface BusApi {
@@ -40,13 +40,22 @@ export function busApi(bus: Bus, subjects: Subjects, clock: Clock): BusApi {
     replies.set(answer, known);
     return known;
   };
+  const requests = new Map<TSchema, Codec<unknown>>();
+  const requestOf = (request: TSchema): Codec<unknown> => {
+    const known = requests.get(request) ?? codec(request);
+    requests.set(request, known);
+    return known;
+  };
 
   return {
     async call(
-      { service, name, answer, isRepeatable = false },
+      { service, name, request: shape, answer, isRepeatable = false },
       request,
       { leaderWaitMs = leaderWaitUsualMs } = {},
     ) {
+      // Ids of paths come here as they were sent: who sent them is told what an id looks like.
+      const checked = requestOf(shape).check(request);
+      if (!checked.ok) throw invalid(checked.error.faults);
       const subject = subjects.api(service, name);
       const bytes = new TextEncoder().encode(JSON.stringify(request));
       const { mono: askedAt } = clock.now();
