@@ -99,7 +99,9 @@ export const FrameworkView = Type.Object(
     share: Type.Number({
       description: "dominant share of the cluster, 0 to 1, offers included, not divided by weights",
     }),
-    needs: Type.Array(Need),
+    needs: Type.Array(Need, {
+      description: "what is wanted now: nothing while suppressed, else anything when empty",
+    }),
     filters: Type.Integer({ description: "agents that it has declined lately" }),
   },
   { $id: "FrameworkView" },

@@ -6,6 +6,7 @@ import { systemClock } from "./clock.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
 import { standingText } from "./drain-commands.js";
+import { isOf, namedBy } from "./named.js";
 import { ageText, type Output } from "./output.js";
 
 const ofTotal = (name: string, used: Resources, total: Resources): string =>
@@ -111,15 +112,19 @@ export async function offers(client: Client, output: Output): Promise<void> {
 export async function tasks(
   client: Client,
   output: Output,
+  what: string | undefined,
   filter: Record<string, string | undefined>,
   all: boolean,
 ): Promise<void> {
+  const isWanted = what === undefined ? () => true : isOf(namedBy(what));
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value);
   const { tasks: found, silent } = await client.get<{ tasks: TaskStatus[]; silent: string[] }>(
     `/cluster/tasks?${String(query)}`,
   );
-  const shown = found.filter(({ endedAt }) => all || filter["state"] !== undefined || endedAt === undefined);
+  const shown = found
+    .filter(isWanted)
+    .filter(({ endedAt }) => all || filter["state"] !== undefined || endedAt === undefined);
   const now = systemClock.now().wall;
   const rows = shown.map(({ spec, framework, agent, host, latest, startedAt }) => [
     spec.id,

@@ -1,31 +1,115 @@
-import type { Explanation } from "#protocol/api.js";
+import type { Explanation, FrameworkView } from "#protocol/api.js";
+import type { TaskStatus } from "#protocol/task.js";
 import { countText } from "#libs/core/words.js";
 import type { Client } from "./client.js";
+import { systemClock } from "./clock.js";
 import { Failure } from "./failure.js";
-import type { Output } from "./output.js";
+import { type Named, namedBy, taskOf } from "./named.js";
+import { ageText, type Output } from "./output.js";
 
-/** Why it is not placed: `/demo/web` or `app:/demo/web`, `demo.pi` or `job:demo.pi`, `framework:apps`. */
+/** Why it is not placed: `/demo/web` or `app:/demo/web`, `demo.pi` or `job:demo.pi`, `framework:apps`; of a task how it stands, and its app or job. */
 export async function explain(
   client: Client,
   output: Output,
   what: string,
   { agent }: { readonly agent?: string } = {},
 ): Promise<void> {
-  const chosen = agent === undefined ? "" : `?agent=${encodeURIComponent(agent)}`;
-  const explanations = await client.get<Explanation[]>(`${pathOf(what)}${chosen}`);
-  if (output.isJson) return output.json(explanations);
-  if (explanations.length === 0) return output.line(`${what}: nothing is waiting to be placed`);
+  const { task, named, explanations } = await explained(client, namedBy(what), agent);
+  if (output.isJson) return output.json(task === undefined ? explanations : { task, explanations });
+  if (task !== undefined) output.line(taskText(task, systemClock.now().wall));
+  if (explanations.length === 0 && named !== undefined)
+    output.line(
+      named.kind === "framework"
+        ? await standsText(client, named.id)
+        : `${named.id}: nothing is waiting to be placed`,
+    );
   for (const explanation of explanations)
     for (const line of (agent === undefined ? linesOf : linesOfOne)(explanation)) output.line(line);
 }
 
-export function pathOf(what: string): string {
-  const [, kind, id = what] = /^(app|job|framework):(.+)$/.exec(what) ?? [];
-  // Only ids of apps have slashes.
-  const named = kind ?? (what.includes("/") ? "app" : "job");
-  if (id === "" || /^\w+:/.test(id))
-    throw new Failure("usage", `expected an app (/demo/web), a job (demo.pi) or framework:ID, found ${what}`);
-  return `/cluster/explain/${named}s/${id.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/")}`;
+interface Explained {
+  readonly task?: TaskStatus;
+  /** What the explanations are of. */
+  readonly named?: Named;
+  readonly explanations: readonly Explanation[];
+}
+
+async function explained(client: Client, named: Named, agent: string | undefined): Promise<Explained> {
+  const { kind, id } = named;
+  if (kind !== undefined && kind !== "task")
+    return { named, explanations: await explanationsOf(client, named, agent) };
+  const task = await taskOf(client, id);
+  if (task === undefined) {
+    if (kind === "task") throw new Failure("refused", `no agent that answers has a task ${id}`);
+    return await explainedJob(client, id, agent);
+  }
+  const owner = ownerOf(task);
+  return {
+    task,
+    named: owner,
+    explanations: await explanationsOf(client, owner, agent).catch(unlessGone),
+  };
+}
+
+/** Without a slash and a word before it, and no task. */
+async function explainedJob(client: Client, id: string, agent: string | undefined): Promise<Explained> {
+  const named = { kind: "job", id } as const;
+  try {
+    return { named, explanations: await explanationsOf(client, named, agent) };
+  } catch (cause) {
+    if (!(cause instanceof Failure) || !(cause.code === "not-found" || cause.code === "invalid")) throw cause;
+    throw new Failure(
+      "refused",
+      `there is no job and no task ${id}; an app is named with its slash (/demo/web), a framework as framework:ID`,
+    );
+  }
+}
+
+/** A task may outlive the record of its app or job. */
+function unlessGone(cause: unknown): readonly Explanation[] {
+  if (cause instanceof Failure && cause.code === "not-found") return [];
+  throw cause;
+}
+
+const explanationsOf = (
+  client: Client,
+  named: Named,
+  agent: string | undefined,
+): Promise<readonly Explanation[]> =>
+  client.get<Explanation[]>(
+    `${pathOf(named)}${agent === undefined ? "" : `?agent=${encodeURIComponent(agent)}`}`,
+  );
+
+/** Tasks of apps bear their app's id, with its slash; of what is neither an app nor a job the framework knows. */
+const ownerOf = ({ spec: { name }, framework }: TaskStatus): Named => {
+  if (name.startsWith("/")) return { kind: "app", id: name };
+  return framework === "jobs" ? { kind: "job", id: name } : { kind: "framework", id: framework };
+};
+
+export const pathOf = ({ kind = "job", id }: Named): string =>
+  `/cluster/explain/${kind}s/${id.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/")}`;
+
+/** `demo.pi.1-4 of demo.pi on agent-a: failed (exit code 7), after 3s`. */
+export function taskText({ spec, agent, latest, startedAt, endedAt }: TaskStatus, now: number): string {
+  const health = latest.healthy === undefined ? "" : latest.healthy ? ", healthy" : ", unhealthy";
+  const why = latest.message === undefined ? "" : ` (${latest.message})`;
+  const age =
+    startedAt === undefined
+      ? ""
+      : endedAt === undefined
+        ? `, for ${ageText(now - startedAt)}`
+        : `, after ${ageText(endedAt - startedAt)}`;
+  return `${spec.id} of ${spec.name} on ${agent}: ${latest.state}${health}${why}${age}`;
+}
+
+/** Of a framework that nothing is said of because it asks for nothing in particular. */
+async function standsText(client: Client, id: string): Promise<string> {
+  const { state, suppressed, tasks } = await client.get<FrameworkView>(
+    `/cluster/frameworks/${encodeURIComponent(id)}`,
+  );
+  const has = `it has ${countText(tasks, "task")}`;
+  if (state !== "connected") return `${id}: it is not connected (${state}); ${has}`;
+  return suppressed ? `${id}: it wants no offers at present; ${has}` : `${id}: it takes any offer; ${has}`;
 }
 
 const namedMost = 5;
@@ -77,7 +161,7 @@ function sameTogether(perAgent: Explanation["perAgent"]): string[] {
 
 /** The main reason in a line or two, and how to see all of them; for what is not done in time. */
 export async function mainReason(client: Client, id: string): Promise<string[]> {
-  const explanations = await client.get<Explanation[]>(pathOf(id)).catch(() => []);
+  const explanations = await explanationsOf(client, namedBy(id), undefined).catch(() => []);
   const open = explanations.filter(({ isMissing, waiting }) => isMissing || waiting.length > 0);
   return [
     ...open.flatMap((each) => [each.stands, ...mostOf(each).map((line) => `  ${line}`)]),
@@ -87,7 +171,7 @@ export async function mainReason(client: Client, id: string): Promise<string[]> 
 
 /** Why no agent takes one more, while instances or runs are missing; nothing while some agent would. */
 export async function hindrance(client: Client, id: string): Promise<string[]> {
-  const explanations = await client.get<Explanation[]>(pathOf(id)).catch(() => []);
+  const explanations = await explanationsOf(client, namedBy(id), undefined).catch(() => []);
   return explanations
     .filter(({ isMissing, fitting }) => isMissing && fitting === 0)
     .flatMap((each) => [each.stands, ...mostOf(each).map((line) => `  ${line}`)]);

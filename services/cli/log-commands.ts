@@ -6,6 +6,7 @@ import { systemClock } from "./clock.js";
 import { delay } from "#libs/ports/clock.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
+import { isOf, namedBy } from "./named.js";
 import type { Output } from "./output.js";
 
 export interface LogOptions {
@@ -21,7 +22,7 @@ export async function logs(
   what: string,
   { follow = false, stderr = false, tail }: LogOptions,
 ): Promise<void> {
-  const task = await taskOf(client, what);
+  const task = await chosenTask(client, what);
   const query = new URLSearchParams({
     follow: String(follow),
     ...(tail !== undefined && { tail: String(tail) }),
@@ -38,19 +39,18 @@ export async function logs(
   );
 }
 
-async function taskOf(client: Client, what: string): Promise<string> {
+async function chosenTask(client: Client, what: string): Promise<string> {
+  const named = namedBy(what);
   const { tasks } = await client.get<{ tasks: TaskStatus[] }>("/cluster/tasks");
-  if (tasks.some(({ spec }) => spec.id === what)) return what;
-  const named = tasks
-    .filter(({ spec }) => spec.name === what)
-    .toSorted((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
-  const [last] = named;
+  if (tasks.some(({ spec }) => spec.id === named.id)) return named.id;
+  const found = tasks.filter(isOf(named)).toSorted((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
+  const [last] = found;
   if (last === undefined)
     throw new Failure(
       "refused",
       `there is no task, app or job ${what}, or no task of it was launched; \`emporion tasks --all\` lists the tasks`,
     );
-  const running = named.filter(({ endedAt }) => endedAt === undefined);
+  const running = found.filter(({ endedAt }) => endedAt === undefined);
   if (running.length > 1)
     throw new Failure(
       "usage",

@@ -123,22 +123,29 @@ simple("offers", "what is on offer now, and to whom", cluster.offers);
 simple("services", "where the running services are", cluster.services);
 
 program
-  .command("tasks")
-  .description("what runs, and where")
+  .command("tasks [what]")
+  .description(
+    "what runs, and where: all, or of an app (/demo/web), a job (demo.pi), framework:ID; one task by its id",
+  )
   .option("-a, --all", "ended ones too", false)
   .option("--framework <id>", "only of this framework")
   .option("--agent <id>", "only on this agent")
   .addOption(new Option("--state <state>", "only in this state").choices(taskStates))
   .option("--name <name>", "only of this app or job")
-  .action(async ({ all, ...filter }: { all: boolean } & Record<string, string | undefined>) => {
-    const { client, output } = reached();
-    await cluster.tasks(client, output, filter, all);
-  });
+  .action(
+    async (
+      what: string | undefined,
+      { all, ...filter }: { all: boolean } & Record<string, string | undefined>,
+    ) => {
+      const { client, output } = reached();
+      await cluster.tasks(client, output, what, filter, all);
+    },
+  );
 
 program
   .command("explain <what>")
   .description(
-    "why an app (/demo/web or app:/demo/web), a job (demo.pi or job:demo.pi) or a framework (framework:apps) is not placed",
+    "why an app (/demo/web or app:/demo/web), a job (demo.pi or job:demo.pi) or a framework (framework:apps) is not placed; how a task (its id or task:ID) stands",
   )
   .option("--agent <id>", "why not on this agent")
   .action(async (what: string, options: { agent?: string }) => {
@@ -148,7 +155,9 @@ program
 
 program
   .command("logs <what>")
-  .description("what a task writes: by its id, or by the app or job when it has one task")
+  .description(
+    "what a task writes: by its id, or by the app (/demo/web) or job (demo.pi) when it has one task",
+  )
   .option("-f, --follow", "stay until the task ends")
   .option("--stderr", "what it writes to stderr")
   .option("--tail <bytes>", "begin so many bytes before the end", bytes)

@@ -60,7 +60,7 @@ function frameworkView(
     offered,
     tasks,
     share: dominantShare(add(used, offered), cluster.shares.total),
-    needs: [...needs],
+    needs: suppressed ? [] : [...needs],
     filters: cluster.filters.agentsOf(id),
   };
 }

@@ -91,6 +91,22 @@ describe("the command line", function () {
     await emporion("app", "rm", "/cli/far");
   });
 
+  it("takes apps, jobs and tasks by their ids, with or without the word for what they are", async () => {
+    const path = file("named.json", JSON.stringify({ id: "cli.named", run: { cmd: "echo me", ...small } }));
+    assert.equal((await emporion("job", "run", path)).code, 0);
+    const { tasks } = JSON.parse((await emporion("tasks", "-a", "job:cli.named", "-o", "json")).out) as {
+      tasks: { spec: { id: string } }[];
+    };
+    assert.equal(tasks.length, 1);
+    const { id } = tasks[0]!.spec;
+    for (const what of ["cli.named", "job:cli.named", id, `task:${id}`])
+      assert.equal((await emporion("logs", what)).out, "me\n", what);
+    for (const what of [id, `task:${id}`])
+      assert.match((await emporion("explain", what)).out, /of cli\.named on agent-.: finished/, what);
+    assert.match((await emporion("explain", "framework:jobs")).out, /^jobs: it wants no offers at present/);
+    await emporion("job", "rm", "cli.named");
+  });
+
   it("of several apps in a file none is deployed when one is refused, and each fault has its place", async () => {
     const path = file(
       "several.yaml",
@@ -182,6 +198,8 @@ describe("the command line", function () {
       [["frameworks", "rm", "none"], 4, /^emporion: framework none is not known/],
       [["agents", "rm", "none"], 4, /^emporion: agent none is not known/],
       [["roles", "weight", "apps", "0"], 2, /expected a number above 0/],
+      [["explain", "Not_There"], 4, /^emporion: there is no job and no task Not_There/],
+      [["explain", "pod:x"], 2, /^emporion: expected an app \(\/demo\/web or app:\/demo\/web\), a job/],
       [["logs", "nothing"], 4, /there is no task, app or job nothing/],
       [["app", "scale", "/cli/none", "many"], 2, /expected a whole number from 0, found many/],
     ];

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { Explanation } from "#protocol/api.js";
-import { linesOf, linesOfOne, pathOf } from "#services/cli/explain-command.js";
+import type { TaskStatus } from "#protocol/task.js";
+import { linesOf, linesOfOne, pathOf, taskText } from "#services/cli/explain-command.js";
+import { namedBy } from "#services/cli/named.js";
 
 const explanation = (more: Partial<Explanation> = {}): Explanation => ({
   about: "/demo/web",
@@ -48,21 +50,32 @@ describe("what explain prints", () => {
     assert.deepEqual(linesOfOne(explanation({ perAgent })).slice(1), ["  b: one more fits now"]);
   });
 
-  it("what is meant: an app has a slash, a job has none, and a word before the id says it", () => {
-    assert.deepEqual(
-      ["/demo/web", "demo/web", "app:/demo/web", "app:web", "demo.pi", "job:demo.pi", "framework:apps"].map(
-        pathOf,
-      ),
-      [
-        "/cluster/explain/apps/demo/web",
-        "/cluster/explain/apps/demo/web",
-        "/cluster/explain/apps/demo/web",
-        "/cluster/explain/apps/web",
-        "/cluster/explain/jobs/demo.pi",
-        "/cluster/explain/jobs/demo.pi",
-        "/cluster/explain/frameworks/apps",
-      ],
+  it("is asked of what is meant", () => {
+    const path = (what: string) => pathOf(namedBy(what)).replace("/cluster/explain/", "");
+    assert.deepEqual(["demo/web", "app:web", "demo.pi", "framework:apps"].map(path), [
+      "apps/demo/web",
+      "apps/web",
+      "jobs/demo.pi",
+      "frameworks/apps",
+    ]);
+  });
+
+  it("of a task: of what it is, where, how it stands and why", () => {
+    const status = (latest: object, more: object = {}) =>
+      ({
+        spec: { id: "pi.1-4", name: "demo.pi" },
+        agent: "agent-a",
+        startedAt: 1000,
+        latest,
+        ...more,
+      }) as unknown as TaskStatus;
+    assert.equal(
+      taskText(status({ state: "running", healthy: false }), 61_000),
+      "pi.1-4 of demo.pi on agent-a: running, unhealthy, for 60s",
     );
-    assert.throws(() => pathOf("task:x"), /expected an app \(\/demo\/web\), a job/);
+    assert.equal(
+      taskText(status({ state: "failed", message: "exit code 7" }, { endedAt: 4000 }), 61_000),
+      "pi.1-4 of demo.pi on agent-a: failed (exit code 7), after 3s",
+    );
   });
 });
