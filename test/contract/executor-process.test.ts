@@ -3,40 +3,43 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cgroupsV2, findCgroups } from "#libs/adapters/process/cgroups.js";
+import { findCgroups } from "#libs/adapters/process/cgroups.js";
 import { startTime } from "#libs/adapters/process/proc.js";
 import type { ProcessExecutor } from "#libs/adapters/process/executor.js";
 import type { TaskRecord } from "#libs/adapters/process/records.js";
 import { amounts } from "#libs/core/resources.js";
-import type { LaunchOrder } from "#libs/ports/executor.js";
+import type { Executor, LaunchOrder } from "#libs/ports/executor.js";
+import type { ExecutorInfo } from "#protocol/offer.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { eventually } from "#test/support/eventually.js";
 import { TestHost } from "#test/support/host-processes.js";
 import { executorContract } from "./executor.js";
 
 const isRoot = process.getuid?.() === 0;
-const hasCgroups = typeof findCgroups("probe") !== "string";
+const own = findCgroups("probe");
+const hasCgroups = typeof own !== "string";
+const limitsMemory = hasCgroups && own.warnings.every((warning) => !warning.includes("memory"));
 
+const mounts = readFileSync("/proc/self/mountinfo", "utf8");
 /** Also where the controllers are v1's: its groups, without limits, are the same. */
-const v2Mount = readFileSync("/proc/self/mountinfo", "utf8")
+const v2Mounts = mounts
   .split("\n")
-  .find((line) => line.includes(" - cgroup2 "))
-  ?.split(" ")[4];
+  .filter((line) => line.includes(" - cgroup2 "))
+  .join("\n");
 
-/** The same promises with control groups of either version and without. */
-for (const [name, cgroups] of [
-  ["processes of this host", undefined],
-  ["processes of this host in control groups v2", (id: string) => cgroupsV2(v2Mount ?? "", id)],
+/** The control groups that an agent may have to do with: those of its host, v2's alone, none. Every host has something to say to each. */
+const kinds = [
+  ["processes of this host", (id: string) => findCgroups(id)],
+  ["processes of this host in control groups v2, if it has them", (id: string) => findCgroups(id, v2Mounts)],
   ["processes of this host without control groups", () => "switched off"],
-] as const) {
-  const host = new TestHost(cgroups && { cgroups });
+] as const;
+
+for (const [name, cgroups] of kinds) {
+  const host = new TestHost({ cgroups });
   describe(name, function () {
     this.timeout(30_000);
-    before(function () {
-      // Not ours to make, where the agent has no rights to it.
-      if (name.includes("v2") && (v2Mount === undefined || !isRoot)) this.skip();
-    });
     before(() => host.start());
+    afterEach(() => host.clean());
     after(() => host.end());
 
     executorContract(name, async () => ({
@@ -51,8 +54,83 @@ for (const [name, cgroups] of [
       stdout: (id) => host.file(id, "stdout") ?? "",
       end: () => host.clean(),
     }));
+
+    it("its groups have its limits, and go with it; what is not enforced is told before", async () => {
+      const [executor] = host.open();
+      const { version, warnings } = await detected(executor);
+      const order = await host.task("limited", "sleep 600", {
+        resources: amounts({ cpus: 0.5, mem: 64 }),
+        limits: { cpus: 1500 },
+      });
+      await executor.launch(order);
+      const dirs = recordIn(host, "limited")!.group?.dirs ?? [];
+      const limits = limitsOf[version] ?? {};
+      const enforced = Object.entries(limits).filter(([controller]) =>
+        warnings.every((warning) => !warning.startsWith(`no cgroup controller ${controller}:`)),
+      );
+      for (const [file, value] of enforced.flatMap(([, values]) => values)) {
+        const found = dirs.map((dir) => join(dir, file)).filter((path) => existsSync(path));
+        assert.deepEqual(
+          found.map((path) => readFileSync(path, "utf8").trim()),
+          [value],
+          file,
+        );
+      }
+      assert.ok(dirs.every((dir) => existsSync(dir)));
+      await executor.kill("limited", true);
+      await host.exitOf("limited");
+      assert.deepEqual(
+        dirs.filter((dir) => existsSync(dir)),
+        [],
+      );
+      const agents = cgroups("test");
+      if (typeof agents === "string") {
+        assert.deepEqual(
+          [version, warnings],
+          ["no-cgroup", [`no cgroup: limits are not enforced (${agents})`]],
+        );
+        assert.deepEqual(dirs, []);
+      } else {
+        assert.deepEqual([version, warnings], [agents.version, agents.warnings]);
+        assert.notDeepEqual(dirs, []);
+      }
+    });
   });
 }
+
+/** For half a core, one and a half at most, and 64 MiB: control files by controller. cpu.weight: 1 + ⌊(512 − 2) × 9999 ÷ 262142⌋ = 20. */
+const limitsOf: Record<string, Record<string, readonly (readonly [file: string, value: string])[]>> = {
+  "cgroup-v1": {
+    memory: [["memory.limit_in_bytes", "67108864"]],
+    cpu: [
+      ["cpu.shares", "512"],
+      ["cpu.cfs_quota_us", "150000"],
+    ],
+    pids: [["pids.max", "8192"]],
+  },
+  "cgroup-v2": {
+    memory: [["memory.max", "67108864"]],
+    cpu: [
+      ["cpu.weight", "20"],
+      ["cpu.max", "150000 100000"],
+    ],
+    pids: [["pids.max", "8192"]],
+  },
+  "no-cgroup": {},
+};
+
+async function detected(executor: Executor): Promise<ExecutorInfo> {
+  const found = await executor.detect();
+  assert.ok(found.ok, found.ok ? "" : found.error);
+  return found.value;
+}
+
+const recordIn = (host: TestHost, task: string): TaskRecord | undefined =>
+  readFileSync(join(host.workDir, "process", "records.log"), "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as TaskRecord)
+    .findLast((record) => record.task === task);
 
 describe("process executor", function () {
   this.timeout(30_000);
@@ -80,12 +158,12 @@ describe("process executor", function () {
     return launched.error;
   }
 
-  const recordOf = (task: string): TaskRecord | undefined =>
-    readFileSync(join(host.workDir, "process", "records.log"), "utf8")
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as TaskRecord)
-      .findLast((record) => record.task === task);
+  const recordOf = (task: string) => recordIn(host, task);
+  /** Where something of it cannot be enforced, whoever asks is told so. */
+  const tellsThatItIsNotEnforced = async (): Promise<void> => {
+    const { warnings } = await detected(agent());
+    assert.match(warnings.join(), /limits are not enforced/);
+  };
 
   /** Of the task and of all that it started. */
   const processesOf = (task: string): number[] =>
@@ -167,8 +245,8 @@ describe("process executor", function () {
         });
     });
 
-    it("too much memory is told apart, with the limit", async function () {
-      if (!hasCgroups) return this.skip();
+    it("too much memory is told apart, with the limit", async () => {
+      if (!limitsMemory) return tellsThatItIsNotEnforced();
       const { reason, message } = await ended("oom", "exec tail /dev/zero", {
         resources: amounts({ cpus: 0.1, mem: 16 }),
       });
@@ -176,8 +254,8 @@ describe("process executor", function () {
       assert.equal(message, "killed by the kernel: it used all of its 16 MiB of memory");
     });
 
-    it("a limit of its own counts for memory, not what was asked for", async function () {
-      if (!hasCgroups) return this.skip();
+    it("a limit of its own counts for memory, not what was asked for", async () => {
+      if (!limitsMemory) return tellsThatItIsNotEnforced();
       const { message } = await ended("oom2", "exec tail /dev/zero", {
         resources: amounts({ mem: 4 }),
         limits: { mem: 20_000 },
@@ -189,45 +267,20 @@ describe("process executor", function () {
   describe("all of it", () => {
     const family = "setsid sleep 600 & (setsid sleep 600 &);";
 
-    it("what the main process leaves behind ends with it", async function () {
-      if (!hasCgroups) return this.skip();
+    it("what the main process leaves behind ends with it", async () => {
+      if (!hasCgroups) return tellsThatItIsNotEnforced();
       await ended("left", `${family} exit 0`);
       assert.deepEqual(processesOf("left"), []);
     });
 
-    it("force reaches processes in sessions of their own", async function () {
-      if (!hasCgroups) return this.skip();
+    it("force reaches processes in sessions of their own", async () => {
+      if (!hasCgroups) return tellsThatItIsNotEnforced();
       const [executor] = host.open();
       await executor.launch(await host.task("family", `${family} trap '' TERM; sleep 600`));
       await eventually("the family", () => processesOf("family").length >= 4);
       await executor.kill("family", true);
       await host.exitOf("family");
       assert.deepEqual(processesOf("family"), []);
-    });
-
-    it("its groups have its limits, and go with it", async function () {
-      const cgroups = findCgroups("probe");
-      if (typeof cgroups === "string" || cgroups.version !== "cgroup-v1") return this.skip();
-      const [executor] = host.open();
-      const order = await host.task("limited", "sleep 600", {
-        resources: amounts({ cpus: 0.5, mem: 64 }),
-        limits: { cpus: 1500 },
-      });
-      await executor.launch(order);
-      const dirs = recordOf("limited")!.group!.dirs;
-      const value = (file: string) =>
-        dirs
-          .map((dir) => join(dir, file))
-          .flatMap((path) => (existsSync(path) ? readFileSync(path, "utf8").trim() : []));
-      assert.deepEqual(value("memory.limit_in_bytes"), [`${64 * 1024 * 1024}`]);
-      assert.deepEqual(value("cpu.shares"), ["512"]);
-      assert.deepEqual(value("cpu.cfs_quota_us"), ["150000"]);
-      await executor.kill("limited", true);
-      await host.exitOf("limited");
-      assert.deepEqual(
-        dirs.filter((dir) => existsSync(dir)),
-        [],
-      );
     });
   });
 
