@@ -73,10 +73,18 @@ export function notJson(text: string, message: string): Refusal {
     /at position (\d+)/.exec(message)?.[1] ?? (/end of JSON/.test(message) ? text.length : undefined);
   const before = position === undefined ? undefined : text.slice(0, Number(position)).split("\n");
   const where = before && `line ${before.length}, column ${before.at(-1)!.length + 1}`;
-  const found = message.replace(/ in JSON at position \d+.*$/, "").replace(/ \(line \d+.*\)$/, "");
-  return refusal("invalid", `the body is not JSON: ${found}${where === undefined ? "" : ` at ${where}`}`, [
-    { path: "", expected: "JSON", found },
+  const fault = message.replace(/ in JSON at position \d+.*$/, "").replace(/ \(line \d+.*\)$/, "");
+  const at = where === undefined ? "" : ` at ${where}`;
+  return refusal("invalid", `the body is not JSON: ${fault}${at}`, [
+    { path: "", expected: "JSON", found: `${shownAt(text, Number(position ?? 0))}${at}` },
   ]);
+}
+
+/** What stands there, to the end of its line at most. */
+function shownAt(text: string, position: number): string {
+  const [rest = ""] = text.slice(position).split("\n");
+  if (text.slice(position).trim() === "") return "the end";
+  return rest.length > 20 ? `${JSON.stringify(rest.slice(0, 20))}…` : JSON.stringify(rest);
 }
 
 function refusedOf(error: FastifyError | Refused): Refused {

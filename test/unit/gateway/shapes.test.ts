@@ -34,7 +34,10 @@ describe("the gateway's shapes", () => {
     );
     assert.match(refused('{"id": 1').message, /at line 1, column 9$/);
     assert.match(refused("nonsense").message, /^the body is not JSON: Unexpected token/);
-    assert.equal(refused("{").faults?.[0]?.expected, "JSON");
+    const found = (text: string) => refused(text).faults?.map((fault) => [fault.expected, fault.found]);
+    assert.deepEqual(found("{"), [["JSON", "the end at line 1, column 2"]]);
+    assert.deepEqual(found('{\n  cmd: 1,\n  "id": "/a"\n}'), [["JSON", '"cmd: 1," at line 2, column 3']]);
+    assert.deepEqual(found("nonsense"), [["JSON", '"nonsense"']]);
   });
 
   it("states are Marathon's", () => {
