@@ -44,12 +44,30 @@ export function init(output: Output, dir: string, cluster: string): void {
 export function issue(output: Output, dir: string, kind: PrincipalKind, id: string): void {
   const principal = named(kind, id);
   explained(() => {
-    const files = AuthDirectory.open(dir, now).issue(principal);
+    const directory = AuthDirectory.open(dir, now);
+    const files = directory.issue(principal);
     show(output, [row({ principal, files })]);
+    if (output.isJson) return;
+    const settings = [
+      ["EMPORION_CLUSTER", directory.cluster],
+      ["EMPORION_NATS_CREDS_FILE", files[0]],
+      ...(files[1] === undefined ? [] : [["EMPORION_AGENT_KEY_FILE", files[1]]]),
+    ];
+    output.line(
+      `\nFor the cluster ${directory.cluster} of ${directory.path}; another's: --dir (of \`npm start\`: keys in its --data directory).\n` +
+        `It speaks with ${settings.map(([name, value]) => `${name}=${value}`).join(" ")} beside NATS_URL.`,
+    );
   });
 }
 
-export function revoke(output: Output, dir: string, kind: string, id: string | undefined): void {
+/** @param force also where nothing that was issued to it is in the directory: it may have been moved away, or be a slip of the pen */
+export function revoke(
+  output: Output,
+  dir: string,
+  kind: string,
+  id: string | undefined,
+  force: boolean,
+): void {
   const known = principalKinds.find((each) => each === kind);
   if (known === undefined)
     throw new Failure("usage", `expected one of ${principalKinds.join(", ")}, found ${kind}`);
@@ -58,6 +76,11 @@ export function revoke(output: Output, dir: string, kind: string, id: string | u
   const principal = named(known, id ?? known);
   explained(() => {
     const directory = AuthDirectory.open(dir, now);
+    if (!force && !directory.hasIssued(principal))
+      throw new Failure(
+        "refused",
+        `nothing that was issued to ${principalText(principal)} is in ${directory.path}, so nothing is revoked; --force revokes what was issued to it elsewhere`,
+      );
     directory.revoke(principal);
     const configuration = directory.writeServerConfiguration();
     if (output.isJson) return output.json({ revoked: principal, configuration });

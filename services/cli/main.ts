@@ -287,8 +287,9 @@ inDirectory(keys.command("framework <id>"))
   );
 inDirectory(keys.command("revoke <kind> [id]"))
   .description("what was issued to it until now does not count any more")
-  .action((kind: string, id: string | undefined, { dir }: { dir: string }) =>
-    auth.revoke(printed(), dir, kind, id),
+  .option("--force", "also when nothing that was issued to it is in the directory", false)
+  .action((kind: string, id: string | undefined, { dir, force }: { dir: string; force: boolean }) =>
+    auth.revoke(printed(), dir, kind, id, force),
   );
 
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { HmacSealer } from "#libs/adapters/sealer.js";
 import { Authority, type Revocations } from "./authority.js";
@@ -54,7 +54,7 @@ export class AuthDirectory {
       const found = noted(path);
       if (key === undefined || found === undefined)
         throw new AuthFailure(
-          `${path} has no ${key === undefined ? "cluster.key" : "cluster.json"} in it: make one with \`emporion auth init\``,
+          `${path} has no ${key === undefined ? "cluster.key" : "cluster.json"} in it: make one with \`emporion auth init\`, or name the cluster's with --dir (of \`npm start\`: keys in its --data directory)`,
         );
       if (key.length < 16) throw new AuthFailure(`${path}/cluster.key: expected 16 characters at least`);
       return new AuthDirectory(path, found.cluster, key, now);
@@ -83,6 +83,11 @@ export class AuthDirectory {
     const key = join(this.path, `${name}.key`);
     writeSecret(key, new HmacSealer(this.#key).agentKey(principal.id));
     return [credentials, key];
+  }
+
+  /** Whether what was issued to it here is still here: it may have been moved away. */
+  hasIssued(principal: Principal): boolean {
+    return existsSync(join(this.path, `${fileName(principal)}.creds`));
   }
 
   /** What was issued to it until now does not count any more, once the servers have read their configuration again. */
