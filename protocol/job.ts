@@ -164,6 +164,18 @@ export const jobsApi = {
   ),
   get: repeatable(apiCall("jobs", "get", ById, JobView)),
   create: apiCall("jobs", "create", JobDefinition, JobDefinition),
+  /** not-found when it is not there. Runs that are active go on as they were started. */
+  update: repeatable(
+    apiCall(
+      "jobs",
+      "update",
+      Type.Object({
+        definition: JobDefinition,
+        dryRun: Type.Optional(Type.Boolean({ description: "only say whether it would be taken" })),
+      }),
+      JobDefinition,
+    ),
+  ),
   /** conflict while runs are active, unless `stopCurrentJobRuns`. */
   remove: apiCall(
     "jobs",

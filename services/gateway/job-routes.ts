@@ -45,10 +45,29 @@ export function jobRoutes(app: FastifyInstance, { api }: Parts): void {
       },
     },
     async ({ body }, answer) => {
-      const result = filledAndChecked(definitions, body);
-      if (!result.ok) throw invalid(result.error.faults);
       void answer.code(201);
-      return jobSpec(await api.call(jobsApi.create, result.value));
+      return jobSpec(await api.call(jobsApi.create, checked(body)));
+    },
+  );
+
+  app.put<ById & { Querystring: { dryRun: boolean }; Body: Record<string, unknown> }>(
+    "/v1/jobs/:job",
+    {
+      schema: {
+        tags,
+        summary: "Change a job: runs that are started from now on have this definition",
+        body: Type.Record(Type.String(), Type.Unknown()),
+        description: "The body is a whole JobDefinition; what is absent has its default.",
+        querystring: Type.Object({
+          dryRun: Type.Boolean({ default: false, description: "only say how it would be taken" }),
+        }),
+      },
+    },
+    async ({ params: { job }, query: { dryRun }, body }) => {
+      const definition = checked({ id: job, ...body });
+      if (definition.id !== job)
+        throw invalid([{ path: "/id", expected: `${job}, as in the path`, found: definition.id }]);
+      return jobSpec(await api.call(jobsApi.update, { definition, dryRun }));
     },
   );
 
@@ -111,6 +130,12 @@ export function jobRoutes(app: FastifyInstance, { api }: Parts): void {
     { schema: { tags, summary: "Stop a run" } },
     async ({ params }) => runInfo(await api.call(jobsApi.stop, { id: params.job, run: params.run })),
   );
+}
+
+function checked(body: object): JobDefinition {
+  const result = filledAndChecked(definitions, body);
+  if (!result.ok) throw invalid(result.error.faults);
+  return result.value;
 }
 
 function embedOf(given: string | string[] | undefined): ReadonlySet<string> {

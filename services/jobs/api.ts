@@ -1,5 +1,5 @@
 import { codec } from "#protocol/codec.js";
-import { type Refusal, refusal } from "#protocol/errors.js";
+import { type Fault, type Refusal, refusal } from "#protocol/errors.js";
 import { JobDefinition, type JobView, type jobsApi } from "#protocol/job.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { unreachable } from "#libs/core/assert.js";
@@ -30,10 +30,17 @@ export interface JobsApiOptions {
 
 type ListRequest = Extract<JobsCall, { readonly call: "list" }>["request"];
 
+type UpdateRequest = Extract<JobsCall, { readonly call: "update" }>["request"];
+
 /** One answer holds so many runs of each kind, spread over its jobs. */
 const runsInAnAnswer = 1000;
 
 const definitions = codec(JobDefinition);
+
+function faultsOf(definition: JobDefinition): readonly Fault[] {
+  const checked = definitions.check(definition);
+  return checked.ok ? definitionFaults(definition) : checked.error.faults;
+}
 
 /** Answers the calls of `jobsApi`. What changes anything is answered when it is stored. */
 export class JobsApi {
@@ -60,6 +67,8 @@ export class JobsApi {
         return this.#ofJob(ticket, request.id, (job) => this.#answer(ticket, ok([this.#demand(at, job)])));
       case "create":
         return this.#create(at, ticket, request);
+      case "update":
+        return this.#ofJob(ticket, request.definition.id, (job) => this.#update(ticket, job, request));
       case "remove":
         return this.#ofJob(ticket, request.id, (job) =>
           this.#remove(at, ticket, job, request.stopCurrentJobRuns),
@@ -86,8 +95,7 @@ export class JobsApi {
 
   #create(at: Instant, ticket: number, definition: JobDefinition): void {
     const { jobs, outbox } = this.#options;
-    const checked = definitions.check(definition);
-    const faults = checked.ok ? definitionFaults(definition) : checked.error.faults;
+    const faults = faultsOf(definition);
     if (faults.length > 0)
       return this.#answer(ticket, fail(refusal("invalid", "Object is not valid", faults)));
     const { id } = definition;
@@ -104,6 +112,22 @@ export class JobsApi {
       this.#creating.delete(id);
       jobs.add(job);
       outbox.announce(stored, { type: "created", about: id, message: `job ${id} can be run` });
+      this.#answer(ticket, ok(definition));
+    });
+  }
+
+  /** Runs that are active keep what they were started with. */
+  #update(ticket: number, job: ManagedJob, { definition, dryRun }: UpdateRequest): void {
+    const { outbox } = this.#options;
+    const faults = faultsOf(definition);
+    if (faults.length > 0)
+      return this.#answer(ticket, fail(refusal("invalid", "Object is not valid", faults)));
+    if (dryRun === true) return this.#answer(ticket, ok(definition));
+    job.intended = definition;
+    outbox.store(jobKey(job.id), job.record, (stored) => {
+      job.change(definition);
+      const message = `job ${job.id} has another definition: it counts for runs from now on`;
+      outbox.announce(stored, { type: "updated", about: job.id, message });
       this.#answer(ticket, ok(definition));
     });
   }

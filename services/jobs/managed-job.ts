@@ -9,7 +9,10 @@ const forgottenAtOnce = 20;
 
 /** One job, its active runs and its history. */
 export class ManagedJob {
-  readonly definition: JobDefinition;
+  /** Of runs that are started from now on. */
+  definition: JobDefinition;
+  /** What it is to be, while that is being stored: whatever else is stored of it must not take that back. */
+  intended: JobDefinition | undefined;
   /** Wall ms. */
   readonly createdAt: number;
   /** In the order of their creation. */
@@ -34,7 +37,8 @@ export class ManagedJob {
   }
 
   get record(): JobRecord {
-    const { definition, createdAt } = this;
+    const { intended, createdAt } = this;
+    const definition = intended ?? this.definition;
     if (this.#forgotten === undefined) return { definition, createdAt };
     return { definition, createdAt, forgotten: { ...this.#forgotten, last: [...this.#removing] } };
   }
@@ -45,6 +49,12 @@ export class ManagedJob {
 
   get failureCount(): number {
     return this.finished.size - this.#successes + (this.#forgotten?.failures ?? 0);
+  }
+
+  /** It is stored. */
+  change(definition: JobDefinition): void {
+    this.definition = definition;
+    if (this.intended === definition) this.intended = undefined;
   }
 
   run = (id: string): ManagedRun | undefined => this.active.get(id) ?? this.finished.get(id);

@@ -58,6 +58,40 @@ describe("jobs", () => {
     assert.equal(play.refusalOf("run", { id, run: "none" }).code, "not-found");
   });
 
+  it("a changed one counts for the runs from then on, also under the next leader; faults change nothing", () => {
+    const play = cluster();
+    create(play, { cmd: "old" });
+    start(play);
+    const changed = job({ cpus: 1, cmd: "new" });
+    assert.deepEqual(play.ask("update", { definition: changed, dryRun: true }), changed);
+    assert.equal(view(play).definition.run.cmd, "old");
+    play.ask("update", { definition: changed });
+    assert.equal(play.refusalOf("update", { definition: job({ cmd: "x", args: ["y"] }) }).code, "invalid");
+    assert.equal(play.refusalOf("update", { definition: job({}, { id: "none" }) }).code, "not-found");
+    start(play);
+    const commands = () =>
+      play.alive.map(({ spec: { workload } }) => workload.kind === "process" && workload.command).toSorted();
+    assert.deepEqual(commands(), ["new", "old"]);
+    play.failover();
+    start(play);
+    assert.deepEqual(commands(), ["new", "new", "old"]);
+    assert.deepEqual(announced(play).slice(0, 4), ["created", "run-started", "updated", "run-started"]);
+  });
+
+  it("a change counts when it is stored, and nothing else that is stored meanwhile takes it back", () => {
+    const play = cluster();
+    create(play, { cmd: "old" });
+    play.holdsWrites = true;
+    const first = play.call("update", { definition: job({ cpus: 1, cmd: "first" }) });
+    const second = play.call("update", { definition: job({ cpus: 1, cmd: "second" }) });
+    assert.deepEqual([first(), second(), view(play).definition.run.cmd], [undefined, undefined, "old"]);
+    play.storeOne();
+    assert.equal(first()?.ok, true);
+    play.storeAll();
+    assert.equal(second()?.ok, true);
+    assert.equal(view(play).definition.run.cmd, "second");
+  });
+
   it("nothing is launched before the run is stored", () => {
     const play = cluster();
     create(play);
