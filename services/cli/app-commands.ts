@@ -56,7 +56,7 @@ export async function deploy(client: Client, output: Output, path: string, waiti
       client.put(`/v2/apps${encoded(id)}?partialUpdate=false${query}`, definitions[index]),
     );
   };
-  if (ids.length > 1) await all(ids.map((_, index) => put(index, "&dryRun=true")));
+  if (ids.length > 1) await allOf(ids.map((_, index) => put(index, "&dryRun=true")));
   for (const [index, id] of ids.entries()) {
     await put(index);
     if (!output.isJson) output.line(`${id} accepted`);
@@ -64,13 +64,13 @@ export async function deploy(client: Client, output: Output, path: string, waiti
   await settle(client, output, ids, waiting);
 }
 
-/** Every refusal, and nothing is done when there is one. */
-async function all(checks: readonly Promise<unknown>[]): Promise<void> {
-  const failures = (await Promise.allSettled(checks)).flatMap((each) =>
-    each.status === "rejected" ? [each.reason as unknown] : [],
-  );
+/** What all of them give; every refusal when there is one. */
+export async function allOf<T>(checks: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(checks);
+  const failures = settled.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : []));
   const [first, ...more] = failures;
-  if (first === undefined) return;
+  if (first === undefined)
+    return settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
   if (!(first instanceof Failure)) throw first;
   const others = more.filter((each) => each instanceof Failure);
   throw first.with(

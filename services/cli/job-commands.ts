@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
 import { hindrance, mainReason } from "./explain-command.js";
-import { idOf, naming, placeOf, readDefinitions } from "./files.js";
+import { submitted } from "./job-files.js";
 import type { Output } from "./output.js";
 import { waitFor } from "./progress.js";
 import type { Waiting } from "./app-commands.js";
@@ -39,17 +39,17 @@ interface JobInfo {
   };
 }
 
-/** `what`: the id of a job that is there, or a file with a definition, which is submitted first unless it is there. */
-export async function run(client: Client, output: Output, what: string, waiting: Waiting): Promise<void> {
+export interface RunOptions extends Waiting {
+  /** The file's definition takes the place of another one that is there. */
+  readonly replace: boolean;
+}
+
+/** `what`: the id of a job that is there, or a file with a definition, which is submitted first. */
+export async function run(client: Client, output: Output, what: string, waiting: RunOptions): Promise<void> {
   const isFile = what === "-" || what.includes("/") || existsSync(what);
-  const { id, isNew } = isFile ? await submitted(client, what) : { id: what, isNew: true };
-  if (!isNew && !output.isJson)
-    process.stderr.write(
-      `${id} is there already and runs as it was submitted then; \`emporion job rm ${id}\` makes room for another definition\n`,
-    );
-  const started = isFile
-    ? await client.post<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs`)
-    : await unlessMissingFile(what, client.post<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs`));
+  const id = isFile ? await submitted(client, what, waiting.replace) : what;
+  const begun = client.post<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs`);
+  const started = await (isFile ? begun : unlessMissingFile(what, begun));
   if (!waiting.wait) return output.isJson ? output.json(started) : output.line(started.id);
   if (!output.isJson) process.stderr.write(`${id}: run ${started.id}\n`);
   const ended = await waitFor(
@@ -154,21 +154,6 @@ async function unlessMissingFile<T>(what: string, started: Promise<T>): Promise<
       throw new Failure("usage", `cannot read ${what}: there is no such file, and no job of this name`);
     throw cause;
   }
-}
-
-async function submitted(
-  client: Client,
-  path: string,
-): Promise<{ readonly id: string; readonly isNew: boolean }> {
-  const [definition, ...more] = await readDefinitions(path);
-  if (definition === undefined || more.length > 0)
-    throw new Failure("usage", `${path}: expected one job, found ${more.length + 1}`);
-  const id = idOf(definition, placeOf(path, { what: "job", index: 0, count: 1 }));
-  const jobs = await client.get<JobInfo[]>("/v1/jobs");
-  const isNew = !jobs.some((job) => job.id === id);
-  if (isNew)
-    await naming(placeOf(path, { what: "job", index: 0, count: 1, id }), client.post("/v1/jobs", definition));
-  return { id, isNew };
 }
 
 function show(output: Output, ended: RunInfo): void {

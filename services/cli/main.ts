@@ -9,6 +9,7 @@ import { explain } from "./explain-command.js";
 import * as drain from "./drain-commands.js";
 import { exitCodes, Failure } from "./failure.js";
 import * as job from "./job-commands.js";
+import { putJobs } from "./job-files.js";
 import * as log from "./log-commands.js";
 import { Output, type OutputFormat } from "./output.js";
 
@@ -225,11 +226,19 @@ const jobs = program.command("job").description("batch programs");
 waits(
   jobs
     .command("run <what>")
-    .description("run a job: by its id, or from a JSON or YAML file, which is submitted first"),
-).action(async (what: string, waiting: app.Waiting) => {
+    .description("run a job: by its id, or from a JSON or YAML file, which is submitted first")
+    .option("--replace", "also when another definition is there: the file's takes its place", false),
+).action(async (what: string, waiting: job.RunOptions) => {
   const { client, output } = reached();
   await job.run(client, output, what, waiting);
 });
+jobs
+  .command("put <file>")
+  .description("submit the jobs of a JSON or YAML file, or change those that are there; nothing is run")
+  .action(async (file: string) => {
+    const { client, output } = reached();
+    await putJobs(client, output, file);
+  });
 jobs
   .command("ls")
   .description("all jobs")

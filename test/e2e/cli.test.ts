@@ -71,6 +71,28 @@ describe("the command line", function () {
     assert.equal((await emporion("logs", "cli.good")).out, "done\n");
   });
 
+  it("a job's file that was edited: told, replaced when asked, and put without a run", async () => {
+    const definition = (cmd: string, id = "cli.edited") => ({ id, run: { cmd, ...small } });
+    const path = file("edited.json", JSON.stringify(definition("echo one")));
+    assert.equal((await emporion("job", "run", path)).code, 0);
+    assert.equal((await emporion("job", "run", path)).code, 0, "the same once more");
+    file("edited.json", JSON.stringify(definition("echo two")));
+    const refused = await emporion("job", "run", path);
+    assert.equal(refused.code, 4);
+    assert.match(
+      refused.err,
+      /cli\.edited is there with another definition, which differs in \/run\/cmd\n {2}--replace runs .* `emporion job run cli\.edited`/,
+    );
+    assert.equal((await emporion("job", "run", "--replace", path)).code, 0);
+    assert.equal((await emporion("logs", "cli.edited")).out, "two\n");
+    const several = JSON.stringify([definition("echo three"), definition("echo two", "cli.fresh")]);
+    const put = await emporion("job", "put", file("several.json", several));
+    assert.equal(put.out, "cli.edited changed\ncli.fresh new\n", put.err);
+    assert.equal((await emporion("job", "run", "cli.edited")).code, 0);
+    assert.equal((await emporion("logs", "cli.edited")).out, "three\n");
+    for (const id of ["cli.edited", "cli.fresh"]) await emporion("job", "rm", id);
+  });
+
   it("explains why something is not placed", async () => {
     const path = file(
       "far.json",
