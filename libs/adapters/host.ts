@@ -5,7 +5,8 @@ import { availableParallelism, hostname, totalmem } from "node:os";
 import { join } from "node:path";
 import { amounts } from "#libs/core/resources.js";
 import type { Host } from "#libs/ports/host.js";
-import type { Resources } from "#protocol/resources.js";
+import type { PortRange, Resources } from "#protocol/resources.js";
+import { listeningPorts } from "./listening-ports.js";
 import { bootId } from "./process/proc.js";
 
 export interface SystemHostOptions {
@@ -52,6 +53,12 @@ export class SystemHost implements Host {
       server.once("error", ({ code }: NodeJS.ErrnoException) => done(code === "EADDRINUSE"));
       server.listen({ port, exclusive: true }, () => server.close(() => done(false)));
     });
+  }
+
+  async takenPorts(ranges: readonly PortRange[]): Promise<number[]> {
+    return [...(await listeningPorts(this.root))]
+      .filter((port) => ranges.some(([first, last]) => first <= port && port <= last))
+      .toSorted((a, b) => a - b);
   }
 
   /** Bytes; the tightest of our own group and those above it. */

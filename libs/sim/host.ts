@@ -2,7 +2,7 @@ import { amounts } from "#libs/core/resources.js";
 import type { Clock } from "#libs/ports/clock.js";
 import type { Host } from "#libs/ports/host.js";
 import type { Random } from "#libs/ports/random.js";
-import type { Resources } from "#protocol/resources.js";
+import type { PortRange, Resources } from "#protocol/resources.js";
 
 export interface SimHostOptions {
   readonly name: string;
@@ -35,6 +35,12 @@ export class SimHost implements Host {
 
   async portTaken(port: number): Promise<boolean> {
     return this.taken.has(port);
+  }
+
+  async takenPorts(ranges: readonly PortRange[]): Promise<number[]> {
+    return [...this.taken]
+      .filter((port) => ranges.some(([first, last]) => first <= port && port <= last))
+      .toSorted((a, b) => a - b);
   }
 
   async diskFree(): Promise<number> {

@@ -51,6 +51,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
       this.#parts.drain.nextDeadline(),
       this.#parts.registration.nextDeadline(),
       this.#parts.recovery.nextDeadline(),
+      this.#parts.foreignPorts.nextDeadline(),
       this.#parts.identity.nextDeadline(),
       this.#parts.stopping.nextDeadline(),
     );
@@ -126,7 +127,9 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
         return this.#parts.tasks.prepared(at, event.task);
       case "prepareFailed":
       case "launchFailed":
-        return this.#parts.tasks.launchFailed(at, event.task, event.fault);
+        this.#parts.tasks.launchFailed(at, event.task, event.fault);
+        if (event.fault.reason === "port-in-use") this.#parts.foreignPorts.met(at);
+        return;
       case "launched":
         return this.#launched(at, event.task);
       case "exited":
@@ -135,6 +138,8 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
         return this.#parts.health.probed(at, event.task, event.probe, event.healthy, event.message);
       case "executorsDetected":
         return this.#detected(at, event.executors, event.warnings);
+      case "portsSeen":
+        return this.#parts.foreignPorts.seen(at, event.taken);
       case "released":
         return this.#parts.collection.released(event.task);
       case "collected":
@@ -179,6 +184,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
     this.#parts.drain.tick(at);
     this.#parts.registration.tick(at);
     this.#parts.recovery.tick(at);
+    this.#parts.foreignPorts.tick(at);
     this.#parts.identity.tick(at);
     if (at.mono < this.#detectAt) return;
     this.#detectAt = at.mono + detectMs;
@@ -200,6 +206,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
     this.#parts.services.begin(at);
     this.#parts.cut(() => this.#publishAgain(memory.tasks.values()));
     for (const task of memory.tasks.values()) this.#restore(at, task);
+    this.#parts.foreignPorts.begin(at, this.#options.takenPorts);
     if (memory.drain !== undefined) this.#parts.drain.restore(at, memory.drain);
     this.#emit({ type: "findSandboxes" });
     this.#parts.recovery.begin(at, hostRestarted);

@@ -12,6 +12,7 @@ import type { Refusal } from "#protocol/errors.js";
 import type { ClusterEvent } from "#protocol/event.js";
 import type { AcceptReply, KillReply, ReconcileReply } from "#protocol/launch.js";
 import type { ExecutorInfo, Offer, Session } from "#protocol/offer.js";
+import type { PortRange } from "#protocol/resources.js";
 import type { SandboxReply, SandboxRequest, TasksQuery, TasksReply } from "#protocol/sandbox.js";
 import type { StatusBatch } from "#protocol/status.js";
 import type { Artifact, ExecutorKind, HealthCheck, TaskReason, TaskSpec } from "#protocol/task.js";
@@ -187,6 +188,8 @@ type Executed =
       readonly executors: readonly ExecutorInfo[];
       readonly warnings: readonly string[];
     }
+  /** On which of the ports that were asked about somebody listens. */
+  | { readonly type: "portsSeen"; readonly taken: readonly number[] }
   /** Whether it worked or not: collecting the task does it again. */
   | { readonly type: "released"; readonly task: string }
   | { readonly type: "collected"; readonly task: string }
@@ -247,6 +250,7 @@ export type AgentEffect =
   | { readonly type: "recoverTasks"; readonly kind: ExecutorKind; readonly orders: readonly LaunchOrder[] }
   | { readonly type: "findSandboxes" }
   | { readonly type: "detectExecutors" }
+  | { readonly type: "lookAtPorts"; readonly ports: readonly PortRange[] }
   // --- bus ---
   | { readonly type: "answer"; readonly reply: Reply; readonly answer: Answer }
   /** Nothing to say: whoever asked all agents has others to hear from. */
@@ -327,5 +331,5 @@ export type AgentEffect =
   /** `fault`: why it cannot go on; undefined after a stop that was asked for. */
   | { readonly type: "stop"; readonly fault: string | undefined };
 
-/** What the agent is, but for what may change while it runs. */
+/** What the agent is, but for what may change while it runs; the totals are those configured. */
 export type FixedInfo = Omit<AgentInfo, "executors" | "warnings">;

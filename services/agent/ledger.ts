@@ -1,7 +1,7 @@
 import type { Use } from "#protocol/agent.js";
-import type { Resources } from "#protocol/resources.js";
+import type { PortRange, Resources } from "#protocol/resources.js";
 import { assert } from "#libs/core/assert.js";
-import { add, contains, none, subtract } from "#libs/core/resources.js";
+import { add, contains, none, subtract, subtractPorts } from "#libs/core/resources.js";
 
 interface Entry {
   readonly framework: string;
@@ -16,13 +16,21 @@ interface Entry {
  * - L2 A task holds its resources from its acceptance to its end, once.
  */
 export class Ledger {
-  readonly #totals: Resources;
+  readonly #configured: Resources;
+  #totals: Resources;
   readonly #entries = new Map<string, Entry>();
   readonly #use = new Map<string, Use>();
   #used: Resources = none;
 
   constructor(totals: Resources) {
+    this.#configured = totals;
     this.#totals = totals;
+  }
+
+  /** These ports are not ours to give, all others that were configured are. What holds one of them keeps it. */
+  withhold(ports: readonly PortRange[]): void {
+    const { scalars, ports: configured } = this.#configured;
+    this.#totals = { scalars, ports: subtractPorts(configured, ports) };
   }
 
   get totals(): Resources {

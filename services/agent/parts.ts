@@ -10,6 +10,7 @@ import { Contact } from "./contact.js";
 import { Drain } from "./drain.js";
 import { environmentOf } from "./environment.js";
 import type { AgentEffect, FixedInfo, LaunchOrder, ServiceEntry } from "./events.js";
+import { ForeignPorts } from "./foreign-ports.js";
 import { Health } from "./health.js";
 import { Identity } from "./identity.js";
 import { Kills } from "./kills.js";
@@ -38,6 +39,8 @@ export interface AgentOptions {
   readonly executors: readonly ExecutorInfo[];
   /** Why there is not more. Those about an executor begin with its kind and a colon. */
   readonly warnings: readonly string[];
+  /** Ports of the totals on which somebody listened before the start: our own tasks of before, or others. */
+  readonly takenPorts: readonly number[];
   /** Of this process. */
   readonly bootId: string;
   /** Of the host: another one after each of its starts. */
@@ -63,6 +66,7 @@ export class Parts {
   readonly offers = new Offers();
   readonly refusals = new Refusals();
   readonly ledger: Ledger;
+  readonly foreignPorts: ForeignPorts;
   readonly news: News;
   readonly recorder: Recorder;
   readonly updates: Updates;
@@ -91,6 +95,12 @@ export class Parts {
     const orderOf = (task: Task): LaunchOrder => this.#order(task);
 
     this.ledger = new Ledger(info.totals);
+    this.foreignPorts = new ForeignPorts({
+      emit,
+      configured: info.totals.ports,
+      ledger: this.ledger,
+      changed: (at) => this.registration.renew(at),
+    });
     this.news = new News(agent, emit);
     const recorder = new Recorder({
       emit,
@@ -292,7 +302,12 @@ export class Parts {
   }
 
   #info() {
-    return { ...this.#options.info, executors: [...this.executors], warnings: [...this.warnings] };
+    return {
+      ...this.#options.info,
+      totals: this.ledger.totals,
+      executors: [...this.executors],
+      warnings: [...this.warnings, ...this.foreignPorts.warnings()],
+    };
   }
 
   #snapshot(): JournalRecord[] {

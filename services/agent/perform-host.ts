@@ -48,6 +48,12 @@ export function performOnHost(world: HostWorld, effect: HostEffect, emit: Emit):
       return void detectExecutors(executors).then((detected) =>
         emit({ type: "executorsDetected", ...detected }),
       );
+    case "lookAtPorts":
+      return settle(
+        world.host.takenPorts(effect.ports),
+        (taken) => emit({ type: "portsSeen", taken }),
+        (message) => world.log.warn("it cannot be seen which ports are taken", { cause: message }),
+      );
     case "tellReached":
       for (const executor of executors) executor.reached?.();
       return;

@@ -54,6 +54,8 @@ export async function runAgent(
     detectExecutors(executors),
     ports.host.detect(),
   ]);
+  const totals = config.totals(resources);
+  const takenPorts = await ports.host.takenPorts(totals.ports);
   for (const warning of detected.warnings) log.warn("not all can be had here", { warning });
 
   const subjects = new Subjects(config.cluster);
@@ -69,11 +71,12 @@ export async function runAgent(
       id: config.id,
       host: config.host,
       version: config.version,
-      totals: config.totals(resources),
+      totals,
       attributes: config.attributes,
     },
     executors: detected.executors,
     warnings: detected.warnings,
+    takenPorts,
     bootId: random.token(12),
     hostBoot: ports.host.bootId,
     allowance: config.allowance,

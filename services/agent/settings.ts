@@ -41,11 +41,17 @@ export const AgentSettings = Type.Object({
   cpus: amount("EMPORION_AGENT_CPUS", "cores"),
   mem: amount("EMPORION_AGENT_MEM", "MiB"),
   disk: amount("EMPORION_AGENT_DISK", "MiB"),
-  gpus: Type.Optional(Type.Integer({ env: "EMPORION_AGENT_GPUS", minimum: 0 })),
+  gpus: Type.Optional(
+    Type.Integer({
+      env: "EMPORION_AGENT_GPUS",
+      minimum: 0,
+      description: "number; none unless given, for they are not detected",
+    }),
+  ),
   ports: Type.String({
     env: "EMPORION_AGENT_PORTS",
     default: "31000-32000",
-    description: "ranges for tasks: `31000-31999,33000`",
+    description: "ranges for tasks: `31000-31999,33000`; those that others listen on are not offered",
   }),
   resources: Type.String({
     env: "EMPORION_AGENT_RESOURCES",

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { SystemClock } from "#libs/adapters/clock.js";
 import { SystemHost } from "#libs/adapters/host.js";
 import { scalar } from "#libs/core/resources.js";
+import type { PortRange } from "#protocol/resources.js";
 import type { Host } from "#libs/ports/host.js";
 import { SimHost } from "#libs/sim/host.js";
 import { SeededRandom } from "#libs/sim/random.js";
@@ -61,6 +62,23 @@ function hostContract(open: () => World): void {
       await world.release(port);
       assert.equal(await world.host.portTaken(port), false);
     });
+
+  it("names all ports of some ranges on which somebody listens, in one look, ascending", async () => {
+    const ports = [await world.listen("127.0.0.1"), await world.listen("0.0.0.0")];
+    const [first, last] = ports.toSorted((a, b) => a - b) as [number, number];
+    const taken = (...ranges: PortRange[]) => world.host.takenPorts(ranges);
+    const found = await taken([first, last]);
+    assert.deepEqual([found[0], found.at(-1)], [first, last]);
+    assert.deepEqual(
+      found,
+      found.toSorted((a, b) => a - b),
+    );
+    assert.deepEqual(await taken([last, last], [first, first]), [first, last]);
+    assert.deepEqual(await taken([first, first]), [first]);
+    assert.deepEqual(await taken(), []);
+    await world.release(first);
+    assert.deepEqual(await taken([first, first], [last, last]), [last]);
+  });
 
   it("leaves a port that it has looked at to others", async () => {
     const port = await world.listen("127.0.0.1");

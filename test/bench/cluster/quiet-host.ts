@@ -83,6 +83,10 @@ export class QuietHost implements Host {
   async portTaken(): Promise<boolean> {
     return false;
   }
+
+  async takenPorts(): Promise<number[]> {
+    return [];
+  }
 }
 
 const noFile = { ok: false, error: "nothing is kept here" } as const;

@@ -47,4 +47,31 @@ describe("the host", () => {
     put("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
     assert.deepEqual(await detected(), [0.25, 200]);
   });
+
+  it("finds listeners in both of the kernel's tables, and no connections", async () => {
+    const head = "  sl  local_address rem_address   st tx_queue rx_queue\n";
+    const row = (number: number, local: string, remote: string, state: string) =>
+      `   ${number}: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000 0 0 1 1 0 100 0 0 10 0\n`;
+    const any6 = "0".repeat(32);
+    put(
+      "proc/net/tcp",
+      head +
+        row(0, "0100007F:791A", "00000000:0000", "0A") + // 31002 listens
+        row(1, "0100007F:7919", "0100007F:1F90", "01") + // 31001 is a connection's
+        row(10, "00000000:7DC8", "00000000:0000", "0A"), // 32200 is in no range
+    );
+    put("proc/net/tcp6", head + row(0, `${any6}:7918`, `${any6}:0000`, "0A")); // 31000 listens
+    const host = new SystemHost({ workDir: root, root });
+    assert.deepEqual(
+      await host.takenPorts([
+        [31_000, 31_001],
+        [31_002, 31_100],
+      ]),
+      [31_000, 31_002],
+    );
+  });
+
+  it("whose kernel lists nothing names no ports", async () => {
+    assert.deepEqual(await new SystemHost({ workDir: root, root }).takenPorts([[0, 65_535]]), []);
+  });
 });

@@ -49,6 +49,7 @@ export class Scene {
       info: { id: "agent-a", host: "10.0.0.1", version: "0.1.0", totals, attributes: { rack: "a" } },
       executors: [processExecutor, containerExecutor],
       warnings: [],
+      takenPorts: [],
       bootId: "boot-1",
       hostBoot: "host-1",
       allowance: { root: false, privileged: false, hostMounts: [], defaultUser: "nobody" },

@@ -262,7 +262,7 @@ describe("agent: over the bus", () => {
     assert(!bad.answers[0]!.ok && bad.answers[0]!.error.faults!.some(({ path }) => path === "/tasks/1/name"));
   });
 
-  it("fails a task whose port somebody else has; nothing else suffers", async () => {
+  it("fails a task whose port somebody else has; nothing else suffers, and the port is not offered until it is free", async () => {
     const stage = await new Stage().open();
     stage.host.taken.add(31_003);
     const ports = (port: number) => amounts({ cpus: 0.1, ports: [[port, port]] });
@@ -273,6 +273,17 @@ describe("agent: over the bus", () => {
     await stage.until("web.2", "running");
     const failed = await stage.until("web.1", "failed");
     assert.equal(failed.message, "port 31003 is in use by another program of the host");
+    const registered = (count: number) =>
+      stage.world.runUntil("a registration", () => stage.registrations[count - 1]?.info);
+    const without = await registered(2);
+    assert.deepEqual(without.totals.ports, [
+      [31_000, 31_002],
+      [31_004, 31_009],
+    ]);
+    const words = "1 port of 31000-31009 is taken by others and not offered: 31003";
+    assert.deepEqual(without.warnings, [words]);
+    stage.host.taken.delete(31_003);
+    assert.deepEqual((await registered(3)).totals.ports, [[31_000, 31_009]]);
   });
 
   it("follows a file until its task has ended", async () => {
