@@ -155,6 +155,12 @@ export const Explanation = Type.Object(
         description: "so many agents are not in `perAgent`; ask for one by its id",
       }),
     ),
+    warnings: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          "what the executor that is asked for cannot promise on some agents or why it is not there, and ports that are not theirs to give, with counts",
+      }),
+    ),
   },
   { $id: "Explanation" },
 );

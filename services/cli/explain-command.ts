@@ -117,7 +117,7 @@ const namedMost = 5;
 /** How it stands; what holds it back; where it fits; where not and why. */
 export function linesOf(explanation: Explanation): string[] {
   const { fitting, agents, reasons, perAgent, leftOut } = explanation;
-  if (!explanation.isMissing) return headOf(explanation);
+  if (!explanation.isMissing) return [...headOf(explanation), ...warningLines(explanation)];
   const fits = perAgent.filter(({ reason }) => reason === "").map((each) => each.agent);
   const named = fitting > 0 && fits.length === fitting && fitting <= namedMost ? `: ${fits.join(", ")}` : "";
   return [
@@ -126,6 +126,7 @@ export function linesOf(explanation: Explanation): string[] {
     ...reasons.map(({ reason, agents: lacking }) => `  ${lacking} of ${reasonText(agents, reason)}`),
     ...sameTogether(perAgent),
     ...(leftOut === undefined ? [] : [`    and ${leftOut} other agents: --agent ID tells of one`]),
+    ...warningLines(explanation),
   ];
 }
 
@@ -135,7 +136,11 @@ export const linesOfOne = (explanation: Explanation): string[] => [
   ...explanation.perAgent.map(
     ({ agent, reason }) => `  ${agent}: ${reason === "" ? "one more fits now" : reason}`,
   ),
+  ...warningLines(explanation),
 ];
+
+const warningLines = ({ warnings = [] }: Explanation): string[] =>
+  warnings.map((each) => `  warning: ${each}`);
 
 const headOf = ({ stands, isMissing, waiting }: Explanation): string[] => [
   isMissing || waiting.length > 0 ? stands : `${stands}; nothing is missing`,

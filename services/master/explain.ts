@@ -1,5 +1,6 @@
 import type { Counting, Demand, Explanation } from "#protocol/api.js";
 import type { Need } from "#protocol/framework.js";
+import { executorKinds } from "#protocol/task.js";
 import { seenAttributes } from "#libs/core/constraint.js";
 import { type Counts, ruleBroken } from "#libs/core/counting.js";
 import { misfit, type Misfit } from "#libs/core/fits.js";
@@ -45,6 +46,10 @@ export function explain(
     reason: misfit?.text ?? "",
   })).items;
   const leftOut = only === undefined ? agents.length - perAgent.length : 0;
+  const warnings = warningsOf(
+    demand.need,
+    agents.filter(({ id }) => only === undefined || id === only),
+  );
   return {
     about,
     summary: isMissing
@@ -58,6 +63,7 @@ export function explain(
     reasons: reasons.map(({ reason, count }) => ({ reason, agents: count })),
     perAgent,
     ...(leftOut > 0 && { leftOut }),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 
@@ -171,6 +177,24 @@ function totalText(name: string, { info: { totals } }: Agent): string {
   if (name === "ports") return ` of ${portCount(totals.ports)}`;
   const total = totals.scalars[name];
   return total === undefined ? "" : ` of ${amountText(name, total)}`;
+}
+
+const warningsMost = 5;
+
+/** What agents say of themselves that concerns the need: of its executor, and where it wants ports, of those. */
+function warningsOf({ executor, resources, portCount: ports = 0 }: Need, agents: readonly Agent[]): string[] {
+  const wantsPorts = ports > 0 || resources.ports.length > 0;
+  const concerns = (warning: string) => {
+    const kind = executorKinds.find((each) => warning.startsWith(`${each}: `));
+    return kind === undefined ? wantsPorts : kind === executor;
+  };
+  const present = agents.filter(({ standing }) => standing === "registered");
+  const counted = tally(present.flatMap(({ info }) => info.warnings.filter(concerns)));
+  const said = counted
+    .slice(0, warningsMost)
+    .map(({ reason, count }) => `${count} of ${countText(agents.length, "agent")}: ${reason}`);
+  const unsaid = counted.length - said.length;
+  return unsaid > 0 ? [...said, `and ${countText(unsaid, "other warning")}: see the agents`] : said;
 }
 
 /** What lies not in the agents. */

@@ -45,6 +45,14 @@ describe("what explain prints", () => {
     assert.deepEqual(lines, ["/demo/web: 2 of 2 run; nothing is missing"]);
   });
 
+  it("what agents warn of, last of all; also of what runs as wanted", () => {
+    const warnings = ["2 of 3 agents: process: no cgroup: limits are not enforced"];
+    const line = `  warning: ${warnings[0]}`;
+    assert.equal(linesOf(explanation({ warnings })).at(-1), line);
+    assert.deepEqual(linesOf(explanation({ warnings, isMissing: false })).slice(1), [line]);
+    assert.equal(linesOfOne(explanation({ warnings })).at(-1), line);
+  });
+
   it("of a chosen agent only that one", () => {
     const perAgent = [{ agent: "b", reason: "" }];
     assert.deepEqual(linesOfOne(explanation({ perAgent })).slice(1), ["  b: one more fits now"]);

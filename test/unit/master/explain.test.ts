@@ -154,6 +154,38 @@ describe("why something is not placed", () => {
     assert.equal(stage.call("explain", asked).value.perAgent.length, 200);
   });
 
+  it("tells the agents' own warnings of the executor that is asked for, and of ports where some are, in counts", () => {
+    const stage = new Stage();
+    stage.subscribe("f");
+    const unlimited = "process: no cgroup: limits are not enforced (switched off)";
+    const noEngine = "container: no Docker engine answers";
+    const taken = "1 port of 31000-31009 is taken by others and not offered: 31003";
+    stage.register("a", { cpus: 4 }, { warnings: [unlimited, noEngine] });
+    stage.register("b", { cpus: 4 }, { warnings: [unlimited, taken] });
+    stage.register("c", { cpus: 4 });
+    const warnings = (more: object, rest: object = {}) =>
+      stage.call("explain", { ...demand({ cpus: 1 }, more), ...rest }).value.warnings;
+    assert.deepEqual(warnings({ executor: "process" }), [`2 of 3 agents: ${unlimited}`]);
+    assert.deepEqual(warnings({ executor: "container" }), [`1 of 3 agents: ${noEngine}`]);
+    assert.deepEqual(warnings({ executor: "jvm" }), undefined);
+    assert.deepEqual(warnings({ executor: "jvm", portCount: 1 }), [`1 of 3 agents: ${taken}`]);
+    assert.deepEqual(warnings({ executor: "process" }, { agent: "b" }), [`1 of 1 agent: ${unlimited}`]);
+    assert.deepEqual(warnings({ executor: "process" }, { agent: "c" }), undefined);
+  });
+
+  it("tells five warnings at most, and how many more there are", () => {
+    const stage = new Stage();
+    stage.subscribe("f");
+    for (let number = 1; number <= 7; number++)
+      stage.register(`a${number}`, { cpus: 4 }, { warnings: [`process: directory ${number} is closed`] });
+    const { warnings } = stage.call("explain", demand({ cpus: 1 }, { executor: "process" })).value;
+    assert.equal(warnings.length, 6);
+    assert.deepEqual(warnings.slice(-2), [
+      "1 of 7 agents: process: directory 5 is closed",
+      "and 2 other warnings: see the agents",
+    ]);
+  });
+
   it("says that a role is at its limit", () => {
     const stage = new Stage();
     stage.call("setRole", { name: "r", limit: amounts({ cpus: 2 }) });

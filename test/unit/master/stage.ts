@@ -31,6 +31,7 @@ export interface AgentOptions {
   readonly epoch?: number;
   readonly sequence?: number;
   readonly drain?: DrainOrder;
+  readonly warnings?: readonly string[];
 }
 
 /** A master on its own: events in, effects out, a clock that only `wait` moves. What the world would do at once, it does: storing, preparing. */
@@ -120,7 +121,7 @@ export class Stage {
           totals: amounts(totals),
           attributes: options.attributes ?? {},
           executors: (options.executors ?? ["process"]).map((kind) => ({ kind, version: "1", warnings: [] })),
-          warnings: [],
+          warnings: [...(options.warnings ?? [])],
         },
       },
     });
