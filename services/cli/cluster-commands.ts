@@ -2,6 +2,7 @@ import type { AgentView, FrameworkView, OfferView, RoleView } from "#protocol/ap
 import type { Resources } from "#protocol/resources.js";
 import type { TaskStatus } from "#protocol/task.js";
 import { amountText, portCount, portList, scalar, sum } from "#libs/core/resources.js";
+import { countText } from "#libs/core/words.js";
 import { systemClock } from "./clock.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
@@ -18,37 +19,68 @@ export async function status(client: Client, output: Output): Promise<void> {
     client.get<AgentView[]>("/cluster/agents"),
     client.get<FrameworkView[]>("/cluster/frameworks"),
   ]);
-  const registered = agents.filter(({ state }) => state === "registered");
-  const total = sum(registered.map(({ info }) => info.totals));
-  const used = sum(registered.map((agent) => agent.used));
-  const tasks = registered.reduce((count, agent) => count + agent.tasks, 0);
+  const { registered, awaited, unreachable, draining, tasks, total, used } = standingOf(agents);
   if (output.isJson)
     return output.json({
       url: client.url,
       leader,
       agents: agents.length,
-      registered: registered.length,
+      registered,
+      awaited,
+      unreachable,
       frameworks: frameworks.length,
       tasks,
       used,
       total,
     });
-  const missing = agents.filter(({ state }) => state !== "gone").length - registered.length;
-  const draining = registered.filter(({ drain }) => drain !== undefined).length;
+  const missing = [
+    awaited > 0 ? `${awaited} awaited` : [],
+    unreachable > 0 ? `${unreachable} unreachable` : [],
+  ].flat();
   output.line(`cluster     ${client.url}`);
   output.line(
     `master      ${leader.master}, epoch ${leader.epoch}, leads for ${ageText(systemClock.now().wall - leader.since)}`,
   );
   output.line(
-    `agents      ${registered.length} registered${draining > 0 ? output.paint("yellow", `, ${draining} of them drained or draining`) : ""}${missing > 0 ? output.paint("red", `, ${missing} not`) : ""}`,
+    `agents      ${registered} registered${draining > 0 ? output.paint("yellow", `, ${draining} of them drained or draining`) : ""}${missing.map((each) => output.paint("red", `, ${each}`)).join("")}`,
   );
   output.line(
     `frameworks  ${frameworks.map(({ id, state }) => (state === "connected" ? id : output.paint("yellow", `${id} (${state})`))).join(", ") || "none"}`,
   );
-  output.line(`tasks       ${tasks}`);
+  const known = knownText({ registered, awaited, unreachable });
+  output.line(`tasks       ${tasks}${output.paint("yellow", known)}`);
   output.line(
     `used        cpus ${ofTotal("cpus", used, total)}, mem ${ofTotal("mem", used, total)}, disk ${ofTotal("disk", used, total)}, ports ${portCount(used.ports)}/${portCount(total.ports)}`,
   );
+}
+
+/** Who is there, and what they have between them: what agents run that cannot be heard is not known. */
+export function standingOf(agents: readonly AgentView[]) {
+  const count = (state: AgentView["state"]) => agents.filter((agent) => agent.state === state).length;
+  const registered = agents.filter(({ state }) => state === "registered");
+  return {
+    registered: registered.length,
+    awaited: count("awaited"),
+    unreachable: count("unreachable"),
+    draining: registered.filter(({ drain }) => drain !== undefined).length,
+    tasks: registered.reduce((sofar, agent) => sofar + agent.tasks, 0),
+    total: sum(registered.map(({ info }) => info.totals)),
+    used: sum(registered.map((agent) => agent.used)),
+  };
+}
+
+/** After a number of tasks: why it is not the whole of it. */
+export function knownText({
+  registered,
+  awaited,
+  unreachable,
+}: Pick<ReturnType<typeof standingOf>, "registered" | "awaited" | "unreachable">): string {
+  const all = countText(registered + awaited + unreachable, "agent");
+  if (awaited > 0)
+    return ` known so far: ${awaited} of ${all} ${awaited === 1 ? "has" : "have"} not registered with this leader yet`;
+  return unreachable > 0
+    ? `, and what ${unreachable} of ${all} ${unreachable === 1 ? "has" : "have"}, unreachable`
+    : "";
 }
 
 export async function agents(client: Client, output: Output): Promise<void> {

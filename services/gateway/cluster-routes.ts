@@ -187,7 +187,7 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
       },
     },
     async ({ query }) => {
-      const gathered = await tasks.gather(await registeredAgents());
+      const gathered = await gatheredTasks();
       const matches = (status: TaskStatus) =>
         (query.framework ?? status.framework) === status.framework &&
         (query.agent ?? status.agent) === status.agent &&
@@ -218,7 +218,7 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
       },
     },
     async () => {
-      const { services, silent } = await tasks.gather(await registeredAgents());
+      const { services, silent } = await gatheredTasks();
       return { services, silent };
     },
   );
@@ -257,8 +257,16 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
     }));
   };
 
-  const registeredAgents = async (): Promise<string[]> =>
-    (await allAgents(api)).filter(({ state }) => state === "registered").map(({ info }) => info.id);
+  /** Those that a new leader still awaits run what they ran; what cannot be reached is named and not waited for. */
+  const gatheredTasks = async () => {
+    const agents = await allAgents(api);
+    const idsOf = (...states: AgentView["state"][]) =>
+      agents.filter(({ state }) => states.includes(state)).map(({ info }) => info.id);
+    const gathered = await tasks.gather(idsOf("registered", "awaited"));
+    const answered = new Set(gathered.tasks.map(({ agent }) => agent));
+    const away = idsOf("unreachable").filter((agent) => !answered.has(agent));
+    return { ...gathered, silent: [...gathered.silent, ...away] };
+  };
 }
 
 /**
