@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { taskStates } from "#protocol/task.js";
 import * as app from "./app-commands.js";
 import * as auth from "./auth-commands.js";
+import { complaintText } from "./complaint.js";
 import { Client } from "./client.js";
 import * as cluster from "./cluster-commands.js";
 import { explain } from "./explain-command.js";
@@ -19,8 +20,21 @@ interface Globals {
   readonly output: OutputFormat;
 }
 
+/** From the sources and from .build alike the root is where package.json is. */
+function version(): string {
+  for (const up of ["../../", "../../../"]) {
+    const path = new URL(`${up}package.json`, import.meta.url);
+    if (existsSync(path)) return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+  }
+  return "unknown";
+}
+
+/** What the parser of the command line has to say, until it is said. */
+let complaint = "";
+
 const program = new Command("emporion")
   .description("Looks after a cluster through its gateway.")
+  .version(version(), "-V, --version", "which version this is")
   .addOption(new Option("--url <url>", "of the gateway").env("EMPORION_URL").default("http://127.0.0.1:8080"))
   .addOption(
     new Option(
@@ -39,7 +53,7 @@ const program = new Command("emporion")
   )
   .showSuggestionAfterError()
   .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "emporion: ")) });
+  .configureOutput({ outputError: (text) => void (complaint += text) });
 
 /** As services read their secrets: from the file that a variable names. */
 function tokenOfFile(): string | undefined {
@@ -312,7 +326,10 @@ try {
 }
 
 function ended(cause: unknown): number {
-  if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : exitCodes.usage;
+  if (cause instanceof CommanderError) {
+    process.stderr.write(complaintText(program, process.argv.slice(2), { complaint, code: cause.code }));
+    return cause.exitCode === 0 ? 0 : exitCodes.usage;
+  }
   if (!(cause instanceof Failure)) throw cause;
   process.stderr.write(`emporion: ${cause.message}\n`);
   for (const detail of cause.details) process.stderr.write(`  ${detail}\n`);

@@ -200,7 +200,23 @@ describe("the command line", function () {
 
   it("says what is wrong in one line, each kind with an exit code of its own", async () => {
     const cases: [string[], number, RegExp][] = [
-      [["deply"], 2, /^emporion: unknown command 'deply'/],
+      [
+        ["deply"],
+        2,
+        /^emporion: unknown command 'deply'\n.*after `emporion` there is: status, agents, .*auth\n$/,
+      ],
+      [
+        ["app", "bogus"],
+        2,
+        /^emporion: unknown command 'bogus'\n.*`emporion app` there is: deploy, ls, scale, rm\n$/,
+      ],
+      [
+        ["agents", "-o", "json", "bogus"],
+        2,
+        /^emporion: unknown command after 'emporion agents'\n.*there is: rm, drain, activate\n$/,
+      ],
+      [["status", "now"], 2, /^emporion: too many arguments for 'status'/],
+      [["status", "--bogus"], 2, /^emporion: unknown option '--bogus'\n/],
       [
         ["app", "deploy", "/not/there.json"],
         2,
