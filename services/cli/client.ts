@@ -1,3 +1,4 @@
+import { inThousandths } from "#libs/core/plain-units.js";
 import { Failure } from "./failure.js";
 
 export interface ClientOptions {
@@ -30,7 +31,8 @@ export class Client {
   async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await this.open(method, path, body);
     try {
-      return (await response.json()) as T;
+      const text = await response.text();
+      return (path.startsWith("/cluster/") ? JSON.parse(text, inThousandths) : JSON.parse(text)) as T;
     } catch (cause) {
       throw new Failure("unreachable", `the answer of ${this.url} broke off: ${(cause as Error).message}`);
     }

@@ -1,6 +1,8 @@
 import { styleText } from "node:util";
 import Table from "cli-table3";
 
+import { plainUnits } from "#libs/core/plain-units.js";
+
 export type OutputFormat = "table" | "json";
 
 type Cell = string | number | undefined;
@@ -50,7 +52,7 @@ export class Output {
   }
 
   json(value: unknown): void {
-    this.line(JSON.stringify(value, null, 2));
+    this.line(JSON.stringify(value, plainUnits, 2));
   }
 
   line(text: string): void {

@@ -38,7 +38,7 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
     new Gauge({ name: `emporion_${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const up = gauge("service_up", "1 when the leader of the service answers", ["service"]);
   const agents = gauge("agents", "agents by state", ["state"]);
-  const resources = gauge("resources", "thousandths of cpus, mem (MiB), disk (MiB)…", ["resource", "kind"]);
+  const resources = gauge("resources", "cpus in cores, mem and disk in MiB", ["resource", "kind"]);
   const tasks = gauge("tasks", "tasks on registered agents by framework", ["framework"]);
   const share = gauge("framework_dominant_share", "0 to 1", ["framework", "role"]);
   const apps = gauge("app_instances", "instances of an app", ["app", "state"]);
@@ -70,7 +70,7 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
         };
         for (const [kind, amount] of Object.entries(kinds))
           for (const resource of Object.keys(kinds.total.scalars))
-            resources.set({ resource, kind }, scalar(amount, resource));
+            resources.set({ resource, kind }, scalar(amount, resource) / 1000);
         for (const framework of await allFrameworks(api, now)) {
           tasks.set({ framework: framework.id }, framework.tasks);
           share.set({ framework: framework.id, role: framework.role }, framework.share);

@@ -16,7 +16,7 @@ export async function describe(app: FastifyInstance): Promise<void> {
         title: "Emporion",
         version: "1",
         description:
-          "The only HTTP door of the cluster. `/cluster/…` is Emporion's own, `/v2/apps` has Marathon's shapes and `/v1/jobs` Metronome's. " +
+          "The only HTTP door of the cluster. `/cluster/…` is Emporion's own (amounts in cores and MiB), `/v2/apps` has Marathon's shapes and `/v1/jobs` Metronome's. " +
           "Errors are `{ message, code, details: [{ path, errors, expected, found }] }`.",
       },
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
@@ -37,6 +37,31 @@ export async function describe(app: FastifyInstance): Promise<void> {
   });
 }
 
+/** What is in thousandths on the bus is in plain units here (`plainUnits`). */
+const inPlainUnits: Readonly<Record<string, (schema: object) => object>> = {
+  Resources: (schema) =>
+    changed(schema, {
+      scalars: {
+        type: "object",
+        additionalProperties: { type: "number", minimum: 0 },
+        description: "cpus in cores, mem and disk in MiB; 0 when absent",
+      },
+    }),
+  TaskSpec: (schema) =>
+    changed(schema, {
+      limits: {
+        type: "object",
+        properties: { cpus: { type: "number" }, mem: { type: "number" } },
+        description: "most that it may use, in cores and MiB",
+      },
+    }),
+};
+
+const changed = (schema: object, properties: object): object => ({
+  ...schema,
+  properties: { ...(schema as { readonly properties?: object }).properties, ...properties },
+});
+
 /** Every schema with an `$id` becomes a component, and what was in its place refers to it. */
 function hoisted(schema: unknown, components: Map<string, object>): unknown {
   if (Array.isArray(schema)) return schema.map((each) => hoisted(each, components));
@@ -46,6 +71,6 @@ function hoisted(schema: unknown, components: Map<string, object>): unknown {
     Object.entries(rest).map(([name, value]) => [name, hoisted(value, components)]),
   );
   if ($id === undefined) return inner;
-  components.set($id, inner);
+  components.set($id, inPlainUnits[$id]?.(inner) ?? inner);
   return { $ref: `#/components/schemas/${$id}` };
 }

@@ -3,6 +3,7 @@ import type { TSchema } from "typebox";
 import { Value } from "typebox/value";
 import { type Codec, codec } from "#protocol/codec.js";
 import { fail, type Result } from "#protocol/result.js";
+import { plainUnits } from "#libs/core/plain-units.js";
 import type { Fault } from "#protocol/errors.js";
 import { invalid } from "./answer.js";
 
@@ -16,8 +17,12 @@ export function checkWithSchemas(app: FastifyInstance): void {
       return checked.ok ? { value: checked.value } : { error: invalid(checked.error.faults) };
     };
   });
-  // Answers are made by us: they are sent as they are, and documented by their schemas.
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  // Answers are made by us: they are not checked, and documented by their schemas. Marathon's and Metronome's have their units already.
+  app.setSerializerCompiler(({ url }) =>
+    url.startsWith("/cluster/")
+      ? (answer) => JSON.stringify(answer, plainUnits)
+      : (answer) => JSON.stringify(answer),
+  );
 }
 
 /** Fills in defaults, then checks. */

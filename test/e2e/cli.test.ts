@@ -34,7 +34,14 @@ describe("the command line", function () {
     assert.equal(status.code, 0, status.err);
     assert.match(status.out, /^agents\s+3 registered$/m);
     assert.match(status.out, /^frameworks\s+.*apps.*jobs/m);
-    const agents = JSON.parse((await emporion("agents", "-o", "json")).out) as { info: { id: string } }[];
+    const agents = JSON.parse((await emporion("agents", "-o", "json")).out) as {
+      info: { id: string; totals: { scalars: Record<string, number> } };
+    }[];
+    const overHttp = await cluster.api.get<typeof agents>("/cluster/agents");
+    const { cpus = 0 } = agents[0]!.info.totals.scalars;
+    assert.ok(cpus > 0 && cpus < 50, `${cpus} cores of one agent of three`);
+    assert.equal(overHttp[0]!.info.totals.scalars["cpus"], cpus);
+    assert.match((await emporion("agents")).out, new RegExp(`agent-a .*/${cpus}\\s`));
     assert.deepEqual(
       agents.map(({ info }) => info.id),
       ["agent-a", "agent-b", "agent-c"],

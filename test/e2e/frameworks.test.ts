@@ -113,7 +113,7 @@ describe("two frameworks that want everything", function () {
         "both to have much",
         async () => {
           const { light = 0, heavy = 0 } = await used();
-          return light > 300 && heavy > 900;
+          return light > 0.3 && heavy > 0.9;
         },
         60_000,
       );
