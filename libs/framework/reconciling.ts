@@ -142,12 +142,18 @@ export class Reconciling {
 
   /** The leader says that an agent was lost, is back, or is gone. */
   standing(at: Instant, standing: AgentStanding): void {
-    const { agent: id } = standing;
-    // One that was gone may have come back with what was given up there.
-    if (!this.#agents.has(id) && this.#options.hasAny(id)) this.#agent(id).isSettled = true;
+    const { agent: id, state } = standing;
+    if (!this.#agents.has(id)) {
+      const hasAny = this.#options.hasAny(id);
+      // One that was gone may have come back with what was given up there, or the leader has only now heard of it: then it may
+      // run what nobody knew of.
+      if (!hasAny && state !== "registered") return;
+      this.#agent(id).isSettled = hasAny;
+      if (!hasAny) this.#unsettled++;
+    }
     this.#stand(at, standing);
     const agent = this.#agents.get(id);
-    if (standing.state === "registered" && agent !== undefined) this.#want(at, agent);
+    if (state === "registered" && agent !== undefined) this.#want(at, agent);
   }
 
   /** A task came to an agent: from now on it is asked now and then. */

@@ -24,6 +24,7 @@ export class Allocation {
 
   run(at: Instant): void {
     this.#lookAtCompleteness();
+    if (this.#cluster.recovery.isOn(at)) return;
     const { fresh } = this.#cluster.books;
     if (fresh.isEmpty || at.mono < this.nextDeadline()) return;
     const market = this.#market(at);
@@ -35,7 +36,8 @@ export class Allocation {
   }
 
   nextDeadline(): number {
-    return this.#cluster.books.fresh.isEmpty
+    // When the recovery is over a beat finds out.
+    return this.#cluster.recovery.isWaiting || this.#cluster.books.fresh.isEmpty
       ? Number.POSITIVE_INFINITY
       : this.#lastPassAt + this.#cluster.settings.passIntervalMs;
   }

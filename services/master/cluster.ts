@@ -8,6 +8,7 @@ import { Filters } from "./filters.js";
 import { Framework, Frameworks } from "./frameworks.js";
 import type { LastReports } from "./last-reports.js";
 import type { AgentRecord, Registry } from "./registry.js";
+import { Recovery } from "./recovery.js";
 import { Roles } from "./roles.js";
 import type { MasterSettings } from "./settings.js";
 import { Shares } from "./shares.js";
@@ -31,6 +32,7 @@ export class Cluster {
   /** Wall ms. */
   readonly registryMadeAt: number;
   readonly connectivity: Connectivity;
+  readonly recovery: Recovery;
   readonly agents = new Agents();
   readonly frameworks = new Frameworks();
   readonly roles = new Roles();
@@ -45,6 +47,7 @@ export class Cluster {
     this.began = at;
     this.registryMadeAt = registry.madeAt ?? at.wall;
     this.connectivity = new Connectivity(at, settings.beatMs);
+    this.recovery = new Recovery(at, this.connectivity, registry, settings.agentTimeoutMs);
     this.books = new Books(this.frameworks, this.shares);
     for (const record of registry.roles) this.roles.put(record);
     for (const record of registry.frameworks) this.frameworks.put(new Framework(record));

@@ -211,6 +211,10 @@ function waitingFor(
   else if (framework.suppressed && waiting.length === 0)
     // Who waits for something else wants no offers for that reason.
     reasons.push(`framework ${id} wants no offers at present`);
+  if (cluster.recovery.isWaiting)
+    reasons.push(
+      `the registry was lost, and who is yet to register is not known: ${countText(agents.length, "agent")} so far`,
+    );
   const limit = cluster.roles.get(framework.role).limit;
   if (limit !== undefined) {
     const awaited = agents.filter(({ standing }) => standing === "awaited").length;

@@ -30,8 +30,7 @@ export class Forgetting {
 
   /** The age of the registry tells agents that were forgotten from agents of a registry that was lost. */
   begin(isNew: boolean): void {
-    const value = { madeAt: this.#cluster.registryMadeAt };
-    if (isNew) this.#out({ type: "store", key: registryKey, value });
+    if (isNew) this.#out({ type: "store", key: registryKey, value: this.#cluster.recovery.record });
   }
 
   beat(at: Instant): void {

@@ -28,6 +28,15 @@ export class News {
     );
   }
 
+  registryLost(at: Instant): void {
+    const { master, settings } = this.#cluster;
+    const message =
+      `the registry was lost: agents register that are older than it; nothing is offered until all have had ` +
+      `${secondsText(settings.agentTimeoutMs)} to register; removed agents, weights, limits and drains are to be set again`;
+    this.#out({ type: "log", level: "warn", message });
+    this.#publish(at, "master", "registry-lost", master, message);
+  }
+
   agentRegistered(at: Instant, agent: Agent, was: Standing): void {
     const isBack = was === "unreachable";
     const what = `${isBack ? "is back" : "registered"} with ${resourcesText(agent.info.totals)}`;

@@ -7,7 +7,7 @@ import { newerOf, orderOf } from "./drain.js";
 import type { Ask, Out } from "./events.js";
 import type { News } from "./news.js";
 import type { Offers } from "./offers.js";
-import { agentKey, type AgentRecord } from "./registry.js";
+import { agentKey, type AgentRecord, registryKey } from "./registry.js";
 
 /**
  * Agents come, say what they have, and come back.
@@ -61,6 +61,7 @@ export class Registration {
     if (refused !== undefined) return this.#answer(ask, { ok: false, error: refused });
     const known = this.#cluster.agents.get(id);
     if (known !== undefined) return this.#admit(at, ask, known, register);
+    if (this.#cluster.recovery.met(register.report)) this.#registryLost(at);
     const agent = new Agent({ ...recordOf(at, register), generation: 0, use: [] }, "awaited", at.mono);
     this.#cluster.agents.put(agent);
     this.#cluster.books.enter(agent);
@@ -233,6 +234,12 @@ export class Registration {
     this.#strangers.add(id);
     const rescind: Rescind = { epoch, generation, offers: [], floor: 1, register: true };
     this.#out({ type: "rescind", agent: id, rescind });
+  }
+
+  /** The next leader is to know too. */
+  #registryLost(at: Instant): void {
+    this.#out({ type: "store", key: registryKey, value: this.#cluster.recovery.record });
+    this.#news.registryLost(at);
   }
 
   #stray(at: Instant, agent: Agent): void {

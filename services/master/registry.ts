@@ -48,7 +48,10 @@ export const RoleRecord = Type.Object({
 export type RoleRecord = Static<typeof RoleRecord>;
 
 /** Of the bucket itself. Whom it does not know although it is older than the life of what is gone was heard by no leader for so long. */
-export const RegistryRecord = Type.Object({ madeAt: Type.Number({ description: "wall ms" }) });
+export const RegistryRecord = Type.Object({
+  madeAt: Type.Number({ description: "wall ms" }),
+  replacesLost: Type.Optional(Type.Boolean({ description: "agents are older than it: the former was lost" })),
+});
 export type RegistryRecord = Static<typeof RegistryRecord>;
 
 export const registryKey = "registry";
@@ -62,6 +65,7 @@ export interface Registry {
   readonly roles: readonly RoleRecord[];
   /** Wall ms of when the bucket was made; undefined: by this term. */
   readonly madeAt?: number | undefined;
+  readonly replacesLost?: boolean | undefined;
   /** Keys whose value is none of ours, and what is wrong with it. */
   readonly unreadable: readonly { readonly key: string; readonly faults: readonly object[] }[];
 }
@@ -93,5 +97,5 @@ export function registryOf(entries: ReadonlyMap<string, unknown>): Registry {
     else if (key === registryKey) read(registryRecord, made, key, value);
     else unreadable.push({ key, faults: [] });
   }
-  return { agents, frameworks, roles, unreadable, madeAt: made[0]?.madeAt };
+  return { agents, frameworks, roles, unreadable, ...made[0] };
 }

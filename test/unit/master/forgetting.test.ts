@@ -138,7 +138,7 @@ describe("agents that are away for long", () => {
   it("count on through failovers, by the wall clock, but a new leader forgets nobody in its first hour", () => {
     const before = twoAway();
     const agents = ["a", "b"].map((id) => before.stored.get(`agent.${id}`) as AgentRecord);
-    const registry = { agents, madeAt: (before.stored.get("registry") as { madeAt: number }).madeAt };
+    const registry = { agents, madeAt: before.madeAt };
     const stage = new Stage({ settings, epoch: 4, registry, now: before.now + 8 * day });
     assert.deepEqual(only(stage.do({ type: "termBegan" }), "store"), []);
     stage.wait(hour - 60_000);

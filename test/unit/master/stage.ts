@@ -15,6 +15,7 @@ export type Effect<T extends MasterEffect["type"]> = Extract<MasterEffect, { rea
 
 export interface StageOptions {
   readonly settings?: Partial<MasterSettings>;
+  /** Unless given it is a minute old: agents may have a past. */
   readonly registry?: Partial<Registry>;
   readonly lastReports?: ReadonlyMap<string, Report>;
   readonly epoch?: number;
@@ -40,6 +41,8 @@ export class Stage {
   readonly effects: MasterEffect[] = [];
   readonly stored = new Map<string, object>();
   now: number;
+  /** Wall ms, of its registry unless another is given. */
+  readonly madeAt: number;
   #asks = 0;
   readonly #sequences = new Map<string, number>();
 
@@ -51,11 +54,12 @@ export class Stage {
     now = 1_000_000,
   }: StageOptions = {}) {
     this.now = now;
+    this.madeAt = this.#instant().wall - 60_000;
     this.machine = new MasterMachine(this.#instant(), {
       epoch,
       master: "m1",
       settings: { ...defaultSettings, ...settings },
-      registry: { ...emptyRegistry, ...registry },
+      registry: { ...emptyRegistry, madeAt: this.madeAt, ...registry },
       lastReports,
     });
   }

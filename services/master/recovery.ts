@@ -1,0 +1,49 @@
+import type { Report } from "#protocol/agent.js";
+import type { Instant } from "#libs/core/time.js";
+import type { Connectivity } from "./connectivity.js";
+import type { Registry, RegistryRecord } from "./registry.js";
+
+/**
+ * The registry was lost: this term, or one just before it, had to make it anew, and agents register that are older than it. Who
+ * is yet to come is not known. Until everybody has had one whole agent time-out in which we could hear him (R7), nothing is
+ * offered: what runs on agents that are still on their way would be started a second time elsewhere.
+ */
+export class Recovery {
+  readonly #connectivity: Connectivity;
+  readonly #agentTimeoutMs: number;
+  readonly #madeAt: number;
+  readonly #isNew: boolean;
+  #phase: "unaware" | "waiting" | "over" = "unaware";
+
+  constructor(began: Instant, connectivity: Connectivity, registry: Registry, agentTimeoutMs: number) {
+    const { madeAt, replacesLost = false } = registry;
+    this.#connectivity = connectivity;
+    this.#agentTimeoutMs = agentTimeoutMs;
+    this.#isNew = madeAt === undefined;
+    this.#madeAt = madeAt ?? began.wall;
+    if (replacesLost && began.wall - this.#madeAt < agentTimeoutMs) this.#phase = "waiting";
+  }
+
+  /** An agent registers that the registry did not have. True when it is the first that tells us of a lost one. */
+  met({ generation, use }: Report): boolean {
+    const isOlder = generation > 1 || use.length > 0;
+    if (!this.#isNew || !isOlder || this.#phase !== "unaware") return false;
+    this.#phase = "waiting";
+    return true;
+  }
+
+  /** With every event: nobody may be offered anything yet. */
+  isOn(at: Instant): boolean {
+    const haveHeardAll = this.#connectivity.heardBy(at, this.#agentTimeoutMs) !== Number.NEGATIVE_INFINITY;
+    if (haveHeardAll) this.#phase = "over";
+    return this.isWaiting;
+  }
+
+  get isWaiting(): boolean {
+    return this.#phase === "waiting";
+  }
+
+  get record(): RegistryRecord {
+    return { madeAt: this.#madeAt, ...(this.isWaiting && { replacesLost: true }) };
+  }
+}
