@@ -33,6 +33,10 @@ export class ServerStore {
     this.#buckets.delete(name);
   }
 
+  clear(): void {
+    this.#buckets.clear();
+  }
+
   get(bucket: string, key: string): Entry | undefined | "unavailable" {
     const found = this.#buckets.get(bucket);
     return found === undefined ? "unavailable" : this.#live(found, key);

@@ -32,6 +32,10 @@ export class ServerStreams {
     this.#streams.delete(name);
   }
 
+  clear(): void {
+    for (const name of [...this.#streams.keys()]) this.drop(name);
+  }
+
   named(name: string): ServerStream | undefined {
     return this.#streams.get(name);
   }

@@ -65,6 +65,12 @@ export class SimServer {
       this.#deliver({ subject: parcel.reply, bytes: nothing, failure: "no-responders" });
   }
 
+  /** For scenarios, while it is down. */
+  loseDisk(): void {
+    this.streams.clear();
+    this.store.clear();
+  }
+
   /** As after kill -9: what is in memory only is gone. */
   forgetConnections(): void {
     this.#subscriptions = new SubjectTree();

@@ -180,6 +180,21 @@ describe("simulation: classic stories", function () {
     });
   });
 
+  it("the disk of the server is lost: all that runs is adopted, also of an agent that is slow to come, and nothing is started twice", async () => {
+    await scenario({ seed: "disk" }, async (cluster) => {
+      await deploy(cluster, 12);
+      await cluster.settled(web);
+      const before = cluster.started(web);
+      cluster.world.serverDies();
+      cluster.world.server.loseDisk();
+      cluster.host("b").node.link.set({ reconnectMs: [4000, 4000] });
+      cluster.world.serverReturns();
+      await cluster.settled(web, 60_000);
+      assert.deepEqual(cluster.started(web), before);
+      assert.equal(cluster.countRunning(web), 12);
+    });
+  });
+
   it("a late report, from before an offer, does not free what was offered since", async () => {
     await scenario({ seed: "late report" }, async (cluster) => {
       await leaderOf(cluster);
