@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { masterApi } from "#protocol/api.js";
 import { Subjects } from "#protocol/subjects.js";
@@ -161,8 +162,12 @@ export class BenchCluster {
       );
     }
     await Promise.all(this.hosts.map((host) => host.hears("started")));
-    const isReady = async () => (await this.ready().catch(() => 0)) === agents;
-    await eventually(`${agents} agents to be registered`, isReady, 180_000);
+    // Asking is work for the leader too: it looks at every agent.
+    const isReady = async () => {
+      await sleep(agents / 20);
+      return (await this.ready().catch(() => 0)) === agents;
+    };
+    await eventually(`${agents} agents to be registered`, isReady, 240_000);
   }
 
   #env(): NodeJS.ProcessEnv {
