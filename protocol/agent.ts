@@ -54,6 +54,12 @@ export const Report = Type.Object(
       description: "numbers of offers of this epoch and generation that were used or voided",
     }),
     refused: Type.Array(RestRefused),
+    undecoded: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: "messages that did not decode since the agent's process began; none unless given",
+      }),
+    ),
   },
   { $id: "Report" },
 );

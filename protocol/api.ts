@@ -45,6 +45,35 @@ export const ApiReply = <A extends TSchema>(answer: A) =>
 
 const Nothing = Type.Object({});
 
+/** Messages that did not decode and were dropped. */
+export const Undecoded = Type.Object(
+  {
+    here: Type.Integer({
+      minimum: 0,
+      description: "at the one who leads the service, since its process began",
+    }),
+    agents: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: "at all agents, as they last reported; the master's answer alone",
+      }),
+    ),
+  },
+  { $id: "Undecoded" },
+);
+export type Undecoded = Static<typeof Undecoded>;
+
+/** Answered at the door of the service's leader, before its machine: it is about what never came so far. */
+const undecodedCall = (service: ApiCall["service"]) =>
+  repeatable(apiCall(service, "undecoded", Nothing, Undecoded));
+
+/** Every service that has an API has it. */
+export const doorApis = {
+  master: { undecoded: undecodedCall("master") },
+  apps: { undecoded: undecodedCall("apps") },
+  jobs: { undecoded: undecodedCall("jobs") },
+} as const;
+
 /** Of a list in order of id: those after `after`, at most `most`, and no more than a message holds. */
 const pageAfter = <I extends TSchema>(id: I) =>
   Type.Object({ after: Type.Optional(id), most: Type.Optional(Type.Integer({ minimum: 1 })) });

@@ -29,7 +29,12 @@ const modules = [
   app,
   job,
 ];
-const calls: readonly Readonly<Record<string, api.ApiCall>>[] = [api.masterApi, app.appsApi, job.jobsApi];
+const calls: readonly Readonly<Record<string, api.ApiCall>>[] = [
+  api.masterApi,
+  app.appsApi,
+  job.jobsApi,
+  ...Object.values(api.doorApis),
+];
 
 type Json = Readonly<Record<string, unknown>>;
 

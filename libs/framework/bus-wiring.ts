@@ -17,14 +17,13 @@ const offers = codec(Offer);
 const batches = codec(StatusBatch);
 
 type Listening = Pick<PerformContext, "id" | "tickets" | "deliveries"> & {
-  readonly ports: Pick<FrameworkPorts, "bus" | "clock" | "log" | "streams" | "subjects">;
+  readonly ports: Pick<FrameworkPorts, "bus" | "clock" | "log" | "streams" | "subjects" | "door">;
 };
 
 /** Hands what comes from the bus to a FrameworkMachine, until the returned function is called. */
 export function listen(context: Listening, emit: (event: FrameworkEvent) => void): () => void {
   const { id, ports } = context;
-  const { bus, clock, log, streams, subjects } = ports;
-  const entrance = door(log, clock);
+  const { bus, clock, log, streams, subjects, door: entrance = door(log, clock) } = ports;
   let tickets = 0;
 
   const subscriptions = [

@@ -1,6 +1,7 @@
 import { codec } from "#protocol/codec.js";
 import { ClusterEvent } from "#protocol/event.js";
 import { unreachable } from "#libs/core/assert.js";
+import { door } from "#libs/machine/door.js";
 import type { WriteOutcome } from "#libs/machine/vault.js";
 import type { OwnEffect, Stored } from "./own.js";
 import { type Stop, runService } from "./runtime.js";
@@ -17,11 +18,13 @@ import type {
 
 /** A service with records and an API of its own, as one line of wiring. `makeMachine` is called for each term. */
 export function runOwnService<Calls extends ApiCalls>(
-  ports: FrameworkPorts,
+  world: FrameworkPorts,
   options: ServiceOptions & { readonly calls: Calls },
   makeMachine: (term: ServiceTerm) => Service<Called<Calls> | Stored, OwnEffect>["machine"],
   crashed: (cause: unknown) => void,
 ): Stop {
+  // One for all that comes in, in all terms, so that what does not decode is counted together.
+  const ports = { ...world, door: door(world.log, world.clock) };
   return runService<Called<Calls> | Stored, OwnEffect>(
     ports,
     options,

@@ -1,9 +1,12 @@
+import { doorApis } from "#protocol/api.js";
 import { type Codec, codec } from "#protocol/codec.js";
 import { refusal } from "#protocol/errors.js";
 import { assert } from "#libs/core/assert.js";
-import { door } from "#libs/machine/door.js";
+import { door, undecodedAt } from "#libs/machine/door.js";
 import type { Message } from "#libs/ports/bus.js";
 import type { Answer, ApiCalls, Called, FrameworkPorts, ServedApi } from "./service.js";
+
+const undecodedAsked = codec(doorApis.apps.undecoded.request);
 
 /** NATS takes 1 MB unless configured otherwise. */
 const answerBytesMost = 1_000_000;
@@ -13,11 +16,16 @@ const answerBytesMost = 1_000_000;
  * faults. Only the leader does this, so callers reach one that may decide.
  */
 export function serveApi<Calls extends ApiCalls>(
-  { bus, clock, log, subjects }: Pick<FrameworkPorts, "bus" | "clock" | "log" | "subjects">,
+  {
+    bus,
+    clock,
+    log,
+    subjects,
+    door: entrance = door(log, clock),
+  }: Pick<FrameworkPorts, "bus" | "clock" | "log" | "subjects" | "door">,
   calls: Calls,
   emit: (event: Called<Calls>) => void,
 ): ServedApi {
-  const entrance = door(log, clock);
   const waiting = new Map<number, Message>();
   let tickets = 0;
 
@@ -34,6 +42,13 @@ export function serveApi<Calls extends ApiCalls>(
       .messages(subjects.api(call.service, call.name))
       .subscribe((message) => come(name, requests, message));
   });
+  for (const service of new Set(Object.values(calls).map((call) => call.service)))
+    subscriptions.push(
+      bus.messages(subjects.api(service, doorApis[service].undecoded.name)).subscribe((message) => {
+        if (entrance.decode(undecodedAsked, message) === undefined) return;
+        message.respond(encode({ ok: true, value: { here: undecodedAt(entrance) } }));
+      }),
+    );
 
   return {
     answer({ ticket, reply }: Answer) {

@@ -3,6 +3,7 @@ import type { ApiCall } from "#protocol/api.js";
 import type { Refusal } from "#protocol/errors.js";
 import type { Result } from "#protocol/result.js";
 import type { Subjects } from "#protocol/subjects.js";
+import type { Door } from "#libs/machine/door.js";
 import type { Machine } from "#libs/machine/machine.js";
 import type { WriteOutcome } from "#libs/machine/vault.js";
 import type { Bus } from "#libs/ports/bus.js";
@@ -115,6 +116,8 @@ export interface FrameworkPorts {
   /** Makes the lease of that name; `holder` names us. */
   readonly lease: (name: string, holder: string) => Lease;
   readonly subjects: Subjects;
+  /** Where messages come in; a term has one of its own unless given. */
+  readonly door?: Door;
 }
 
 export type ApiCalls = Readonly<Record<string, ApiCall>>;

@@ -17,7 +17,16 @@ export interface Door {
   close(): void;
 }
 
-export function door(log: Pick<Log, "warn">, clock: Pick<Clock, "after">): Door {
+/** All that did not decode there. */
+export const undecodedAt = ({ refused }: Pick<Door, "refused">): number =>
+  [...refused.values()].reduce((sum, count) => sum + count, 0);
+
+/** @param dropped called for each message that does not decode */
+export function door(
+  log: Pick<Log, "warn">,
+  clock: Pick<Clock, "after">,
+  dropped: () => void = () => undefined,
+): Door {
   const refused = new Map<string, number>();
   let unlogged = new Map<string, number>();
   let lastFault: Fault | undefined;
@@ -45,11 +54,15 @@ export function door(log: Pick<Log, "warn">, clock: Pick<Clock, "after">): Door 
       count(refused, message.subject);
       count(unlogged, message.subject);
       if (quiet === undefined) say();
+      dropped();
       const many = faults.length === 1 ? "1 fault" : `${faults.length} faults`;
       message.respond(refuse(refusal("invalid", `the message does not decode: ${many}`, faults)));
       return undefined;
     },
-    close: () => quiet?.(),
+    close() {
+      quiet?.();
+      quiet = undefined;
+    },
   };
 }
 

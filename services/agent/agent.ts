@@ -138,6 +138,8 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
         return this.#parts.health.probed(at, event.task, event.probe, event.healthy, event.message);
       case "executorsDetected":
         return this.#detected(at, event.executors, event.warnings);
+      case "messageDropped":
+        return void this.#parts.undecoded++;
       case "portsSeen":
         return this.#parts.foreignPorts.seen(at, event.taken);
       case "released":

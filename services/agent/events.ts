@@ -188,6 +188,8 @@ type Executed =
       readonly executors: readonly ExecutorInfo[];
       readonly warnings: readonly string[];
     }
+  /** It did not decode. */
+  | { readonly type: "messageDropped" }
   /** On which of the ports that were asked about somebody listens. */
   | { readonly type: "portsSeen"; readonly taken: readonly number[] }
   /** Whether it worked or not: collecting the task does it again. */

@@ -60,6 +60,8 @@ export class Parts {
   /** What can be run here now, and why there is not more. */
   executors: readonly ExecutorInfo[];
   warnings: readonly string[];
+  /** Messages that did not decode since this process began. */
+  undecoded = 0;
   #isRecovered = false;
   #isSettled = false;
 
@@ -168,6 +170,7 @@ export class Parts {
         epoch: offers.epoch,
         use: this.ledger.use(),
         ...offers.window(),
+        ...(this.undecoded > 0 && { undecoded: this.undecoded }),
       }),
     });
     this.recovery = new Recovery({

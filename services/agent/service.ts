@@ -60,7 +60,7 @@ export async function runAgent(
 
   const subjects = new Subjects(config.cluster);
   const replies = new Replies();
-  const entrance = door(log, clock);
+  const entrance = door(log, clock, () => running.emit({ type: "messageDropped" }));
   let stopped: () => void = () => undefined;
   const hasStopped = new Promise<void>((done) => {
     stopped = done;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { doorApis } from "#protocol/api.js";
 import { scalar, sum } from "#libs/core/resources.js";
 import { allAgents, allApps, allFrameworks, allJobs } from "./lists.js";
 import type { Parts } from "./parts.js";
@@ -47,6 +48,20 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
     "status",
   ]);
 
+  const undecoded = gauge(
+    "undecoded_messages",
+    "messages that did not decode and were dropped, since the leader of the service, or each agent, began",
+    ["at"],
+  );
+
+  /** Who does not answer, because nobody leads or because it is of an older version, has no figure. */
+  const countUndecoded = async (service: keyof typeof doorApis) => {
+    const dropped = await api.call(doorApis[service].undecoded, {}, now).catch(() => undefined);
+    if (dropped === undefined) return;
+    undecoded.set({ at: service }, dropped.here);
+    if (dropped.agents !== undefined) undecoded.set({ at: "agents" }, dropped.agents);
+  };
+
   const asked = async (service: string, fill: () => Promise<void>) => {
     try {
       await fill();
@@ -57,8 +72,9 @@ function clusterGauges(registry: Registry, { api }: Parts): () => Promise<void> 
   };
 
   return async () => {
-    for (const each of [agents, resources, tasks, share, apps, runs]) each.reset();
+    for (const each of [agents, resources, tasks, share, apps, runs, undecoded]) each.reset();
     await Promise.all([
+      ...(["master", "apps", "jobs"] as const).map(countUndecoded),
       asked("master", async () => {
         const views = await allAgents(api, now);
         for (const { state } of views) agents.inc({ state });

@@ -1,6 +1,6 @@
 import type { Observable, Subscription } from "rxjs";
 import { Register, Report } from "#protocol/agent.js";
-import { masterApi } from "#protocol/api.js";
+import { doorApis, masterApi, type Undecoded } from "#protocol/api.js";
 import { type Codec, codec } from "#protocol/codec.js";
 import { AskAgents, Decline, Renew, Revive, Subscribe, Suppress } from "#protocol/framework.js";
 import { type Subjects, wildcardOf } from "#protocol/subjects.js";
@@ -19,6 +19,9 @@ const suppress = codec(Suppress);
 const askAgents = codec(AskAgents);
 const calls = Object.values(masterApi).map(({ name, request }) => ({ name, request: codec(request) }));
 
+const { undecoded } = doorApis.master;
+const undecodedAsked = codec(undecoded.request);
+
 export interface InboundOptions {
   readonly bus: Bus;
   readonly subjects: Subjects;
@@ -36,6 +39,16 @@ export const reports = (
   listen(bus.messages(subjects.reportAll), subjects.reportAll, door, report, (agent, message) =>
     heard(agent, message),
   );
+
+/** Answers what came and did not decode, until it is unsubscribed. Only the leader does. */
+export const doorAnswers = (
+  { bus, subjects, door }: Pick<InboundOptions, "bus" | "subjects" | "door">,
+  counted: () => Undecoded,
+): Subscription =>
+  bus.messages(subjects.api("master", undecoded.name)).subscribe((message) => {
+    if (door.decode(undecodedAsked, message) === undefined) return;
+    message.respond(new TextEncoder().encode(JSON.stringify({ ok: true, value: counted() })));
+  });
 
 /** What only the leader answers, as events, until the returned function is called. */
 export function inbound({ bus, subjects, door, keep, emit }: InboundOptions): () => void {

@@ -16,6 +16,13 @@ export class LastReports {
     return this.#byAgent.size;
   }
 
+  /** Messages that did not decode at those agents, in all. */
+  undecoded(): number {
+    let sum = 0;
+    for (const { report } of this.#byAgent.values()) sum += report.undecoded ?? 0;
+    return sum;
+  }
+
   /** `now`: monotonic ms. */
   heard(now: number, agent: string, report: Report): void {
     const known = this.get(agent);

@@ -1,6 +1,6 @@
 import type { Report } from "#protocol/agent.js";
 import type { Subjects } from "#protocol/subjects.js";
-import { type Door, door } from "#libs/machine/door.js";
+import { type Door, door, undecodedAt } from "#libs/machine/door.js";
 import { standFor, type Term } from "#libs/machine/leader.js";
 import type { Machine } from "#libs/machine/machine.js";
 import { pump } from "#libs/machine/pump.js";
@@ -14,7 +14,7 @@ import type { Sealer } from "#libs/ports/seal.js";
 import type { Store } from "#libs/ports/store.js";
 import type { Streams } from "#libs/ports/stream.js";
 import type { Ask, MasterEffect, MasterEvent } from "./events.js";
-import { inbound, reports } from "./inbound.js";
+import { doorAnswers, inbound, reports } from "./inbound.js";
 import { LastReports } from "./last-reports.js";
 import { MasterMachine } from "./machine.js";
 import { perform } from "./perform.js";
@@ -147,6 +147,11 @@ async function beginTerm(
     asks.set(++lastAsk, message);
     return lastAsk;
   };
+  const answering = doorAnswers({ bus, subjects, door }, () => ({
+    here: undecodedAt(door),
+    agents: lastReports.undecoded(),
+  }));
+  term.onEnd(() => answering.unsubscribe());
   term.onEnd(inbound({ bus, subjects, door, keep, emit: pumping.emit }));
   term.onEnd(makeBuckets({ bus, store, subjects, replicas, log }));
   pumping.emit({ type: "termBegan" });

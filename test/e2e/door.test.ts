@@ -177,6 +177,8 @@ describe("bad input at the HTTP door", function () {
     const text = await cluster.api.get<string>("/metrics");
     assert.match(text, /^emporion_agents\{state="registered"\} 3$/m);
     assert.match(text, /^emporion_service_up\{service="jobs"\} 1$/m);
+    for (const at of ["master", "agents", "apps", "jobs"])
+      assert.match(text, new RegExp(`^emporion_undecoded_messages\\{at="${at}"\\} \\d+$`, "m"));
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Type } from "typebox";
 import { codec } from "#protocol/codec.js";
-import { door } from "#libs/machine/door.js";
+import { door, undecodedAt } from "#libs/machine/door.js";
 
 const greeting = codec(Type.Object({ hello: Type.String() }));
 
@@ -21,7 +21,9 @@ function world() {
     bytes: new TextEncoder().encode(text),
     respond: (bytes: Uint8Array) => void answers.push(new TextDecoder().decode(bytes)),
   });
-  return { door: door(log, clock), logged, timers, answers, message };
+  let dropped = 0;
+  const counting = door(log, clock, () => dropped++);
+  return { door: counting, logged, timers, answers, message, dropped: () => dropped };
 }
 
 describe("the door", () => {
@@ -38,6 +40,28 @@ describe("the door", () => {
     assert.equal(answer.ok, false);
     assert.equal(answer.error.code, "invalid");
     assert.deepEqual(answer.error.faults, [{ path: "/hello", expected: "to be given", found: "nothing" }]);
+  });
+
+  it("counts what it drops, and tells of each", () => {
+    const { door, message, dropped } = world();
+    door.decode(greeting, message('{"hello":"you"}'));
+    for (const subject of ["a.b", "a.b", "c"]) door.decode(greeting, message("?", subject));
+    assert.deepEqual(
+      [...door.refused],
+      [
+        ["a.b", 2],
+        ["c", 1],
+      ],
+    );
+    assert.deepEqual([undecodedAt(door), dropped()], [3, 3]);
+  });
+
+  it("logs again after it was closed, and counts on", () => {
+    const { door, message, logged } = world();
+    door.decode(greeting, message("?"));
+    door.close();
+    door.decode(greeting, message("?"));
+    assert.deepEqual([logged.length, undecodedAt(door)], [2, 2]);
   });
 
   it("logs the first at once and the rest in one line a minute later", () => {
