@@ -10,7 +10,7 @@ import { DataDirectory } from "./data-directory.js";
 import { EngineKeeper } from "./engine-keeper.js";
 import { freePort } from "./free-ports.js";
 import { isOpenToAll } from "./open-to-all.js";
-import type { Options } from "./options.js";
+import type { Options } from "#setup/options.mjs";
 import * as programs from "./programs.js";
 import { type AgentShare, type HostAmounts, shareOut } from "./shares.js";
 import { StartFailure } from "./start-failure.js";

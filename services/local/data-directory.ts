@@ -85,7 +85,7 @@ export class DataDirectory {
         if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
       }
       const holder = Number(await readFile(file, "utf8").catch(() => ""));
-      if (await processRuns(holder, "services/local/main.js"))
+      if (await isCluster(holder))
         throw new StartFailure(
           `the data directory ${this.path} is in use by another cluster (process ${holder}); stop it, or name another one with --data`,
         );
@@ -96,6 +96,11 @@ export class DataDirectory {
     );
   }
 }
+
+/** Under `npm start` the set-up goes on as the cluster. */
+const isCluster = async (pid: number): Promise<boolean> =>
+  (await processRuns(pid, "services/local/main.js")) ||
+  (await processRuns(pid, "services/local/setup/start.mjs"));
 
 /** With all above it. Node's own recursive mkdir never ends where directories cannot be made (/proc). */
 async function makeDirectory(path: string): Promise<void> {

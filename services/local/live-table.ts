@@ -33,7 +33,7 @@ export class LiveTable {
   #draw(rows: readonly DemoRow[]): void {
     const table = new Table({
       head: ["", "what", "progress", "where"],
-      style: { head: [], border: ["gray"] },
+      style: { head: [], border: process.env["NO_COLOR"] ? [] : ["gray"] },
     });
     for (const { name, what, progress, where, done } of rows)
       table.push([`${done ? "✓" : "…"} ${name}`, what, progress, clipped(where, this.#out.columns - 60)]);

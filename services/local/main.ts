@@ -1,4 +1,4 @@
-import { CommanderError } from "commander";
+import { type Options, parseOptions, UsageError } from "#setup/options.mjs";
 import { SystemClock } from "#libs/adapters/clock.js";
 import { type Clock, delay } from "#libs/ports/clock.js";
 import { LocalCluster } from "./cluster.js";
@@ -6,7 +6,6 @@ import { demoAssets } from "./demo/assets.js";
 import { Demo } from "./demo/demo.js";
 import { GatewayClient } from "./gateway-client.js";
 import { LiveTable } from "./live-table.js";
-import { type Options, parseOptions } from "./options.js";
 import { StartFailure } from "./start-failure.js";
 
 const lookEveryMs = 200;
@@ -148,13 +147,13 @@ function signalled(): Promise<NodeJS.Signals> {
 }
 
 try {
-  process.exitCode = await run(parseOptions(process.argv.slice(2), process.cwd()));
+  const asked = parseOptions(process.argv.slice(2), process.cwd());
+  if ("help" in asked) process.stdout.write(`${asked.help}\n`);
+  else process.exitCode = await run(asked);
 } catch (cause) {
-  if (cause instanceof CommanderError) process.exitCode = cause.exitCode === 0 ? 0 : 2;
-  else if (cause instanceof StartFailure) {
-    process.stderr.write(`emporion: ${cause.message}\n`);
-    process.exitCode = 1;
-  } else throw cause;
+  if (!(cause instanceof UsageError || cause instanceof StartFailure)) throw cause;
+  process.stderr.write(`emporion: ${cause.message}\n`);
+  process.exitCode = cause instanceof UsageError ? 2 : 1;
 }
 // A look that is still under way must not hold us back.
 process.exit();

@@ -6,7 +6,7 @@ import {
   whilePortsRest,
 } from "#libs/adapters/port-claims.js";
 import type { Clock } from "#libs/ports/clock.js";
-import type { Options } from "./options.js";
+import type { Options } from "#setup/options.mjs";
 import { StartFailure } from "./start-failure.js";
 
 export interface TaskPorts {

@@ -27,7 +27,7 @@ export function print({ bench, columns, rows, beside = {} }: Report, json: boole
     at: new Date().toISOString(),
   };
   if (!json) {
-    const table = new Table({ head: [...columns] });
+    const table = new Table({ head: [...columns], style: { head: [], border: [] } });
     for (const row of rows) table.push([...row]);
     const lines = Object.entries(about).map(([name, value]) => `${name}: ${value}\n`);
     process.stdout.write(`${lines.join("")}${table.toString()}\n`);

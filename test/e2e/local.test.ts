@@ -63,7 +63,7 @@ describe("a cluster on one machine", function () {
     const wrong = startLocal(["--agents", "many"]);
     const [code] = (await once(wrong.process, "exit")) as [number];
     assert.equal(code, 2);
-    assert.match(wrong.output(), /^emporion: .*--agents <n>.*expected a whole number from 1 to 26/);
+    assert.match(wrong.output(), /^emporion: .*--agents N: expected a whole number from 1 to 26/);
   });
 
   it("ending it ends its tasks and its processes; the next start brings the same apps back", async () => {

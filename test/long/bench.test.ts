@@ -56,9 +56,10 @@ const start = (name: string, args: readonly string[]) =>
 /** First column → second, of the result. */
 async function bench(name: string, flags: Readonly<Record<string, number>>): Promise<Map<string, string>> {
   const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
-  const child = start(name, ["--json", ...args]);
+  const child = start(name, args);
   await eventually(`${name} to end`, () => child.process.exitCode !== null, 110_000);
   assert.equal(child.process.exitCode, 0, child.output());
+  assert.ok(!child.output().includes("\u001b"), "a file or a pipe gets no colours");
   const line = child
     .output()
     .split("\n")
