@@ -7,6 +7,7 @@ import { callDocker } from "#setup/docker-api.mjs";
 import { type Engine, startDockerEngine, stopDockerEngine } from "#setup/engine.mjs";
 import { BUSYBOX_IMAGE, buildBusyboxImage } from "#setup/image.mjs";
 import { readTools } from "#setup/tools.mjs";
+import { eventually } from "#test/support/eventually.js";
 
 const tools = readTools();
 
@@ -97,17 +98,15 @@ if (tools.docker.kind !== "running") {
 }
 
 /** The container's server needs a moment: asks until it answers. */
-async function answerOn(port: string): Promise<string> {
-  const deadline = performance.now() + 10_000;
-  for (;;) {
-    try {
-      return await (await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2000) })).text();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
+const answerOn = (port: string): Promise<string> =>
+  eventually(
+    `an answer on port ${port}`,
+    async () => {
+      const asking = fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2000) });
+      return asking.then((answer) => answer.text()).catch(() => undefined);
+    },
+    10_000,
+  );
 
 async function commandLinesWith(text: string): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "#setup/tools.mjs";
 import { scalar } from "#libs/core/resources.js";
 import type { FrameworkView } from "#protocol/api.js";
@@ -88,6 +87,9 @@ describe("a framework of one's own", function () {
   });
 });
 
+/** At 50 ms from one to the next, as `eventually` has it: 12 s and more. */
+const looks = 240;
+
 describe("two frameworks that want everything", function () {
   this.timeout(180_000);
   let cluster: LocalCluster;
@@ -118,8 +120,11 @@ describe("two frameworks that want everything", function () {
         60_000,
       );
       // The share is an average over the life of several tasks: at any one moment some have just ended.
-      const samples = await Promise.all(
-        Array.from({ length: 60 }, (_, index) => sleep(index * 200).then(used)),
+      const samples: Record<string, number>[] = [];
+      await eventually(
+        "looks enough for tasks of 2 s to have come and gone several times",
+        async () => samples.push(await used()) >= looks,
+        60_000,
       );
       const mean = (id: string) =>
         samples.reduce((sum, sample) => sum + (sample[id] ?? 0), 0) / samples.length;
