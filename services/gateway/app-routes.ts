@@ -6,6 +6,7 @@ import { invalid } from "./answer.js";
 import { allApps } from "./lists.js";
 import { appIdOf, appInfo, merged, onlyScales, taskInfo } from "./marathon.js";
 import type { Parts } from "./parts.js";
+import { unsupportedOfApps, withReasons } from "./unsupported.js";
 import { filledAndChecked } from "./validation.js";
 
 const definitions = codec(AppDefinition);
@@ -117,7 +118,7 @@ export function appRoutes(app: FastifyInstance, { api }: Parts): void {
 
 function checked(body: object): AppDefinition {
   const result = filledAndChecked(definitions, body);
-  if (!result.ok) throw invalid(result.error.faults);
+  if (!result.ok) throw invalid(withReasons(result.error.faults, unsupportedOfApps));
   return result.value;
 }
 

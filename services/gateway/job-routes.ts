@@ -6,6 +6,7 @@ import { invalid, Refused } from "./answer.js";
 import { allJobs } from "./lists.js";
 import { jobInfo, jobSpec, runInfo } from "./metronome.js";
 import type { Parts } from "./parts.js";
+import { unsupportedOfJobs, withReasons } from "./unsupported.js";
 import { filledAndChecked } from "./validation.js";
 
 const definitions = codec(JobDefinition);
@@ -132,9 +133,12 @@ export function jobRoutes(app: FastifyInstance, { api }: Parts): void {
   );
 }
 
-function checked(body: object): JobDefinition {
-  const result = filledAndChecked(definitions, body);
-  if (!result.ok) throw invalid(result.error.faults);
+/** What was given as an answer is taken back: no schedules are what there is. */
+function checked({ schedules, ...body }: Record<string, unknown>): JobDefinition {
+  const isEmpty = Array.isArray(schedules) && schedules.length === 0;
+  const given = schedules === undefined || isEmpty ? body : { ...body, schedules };
+  const result = filledAndChecked(definitions, given);
+  if (!result.ok) throw invalid(withReasons(result.error.faults, unsupportedOfJobs));
   return result.value;
 }
 

@@ -70,7 +70,9 @@ describe("jobs", () => {
     assert.equal(play.refusalOf("update", { definition: job({}, { id: "none" }) }).code, "not-found");
     start(play);
     const commands = () =>
-      play.alive.map(({ spec: { workload } }) => workload.kind === "process" && workload.command).toSorted();
+      play.alive
+        .map(({ spec: { workload } }) => (workload.kind === "process" ? workload.command! : ""))
+        .toSorted((a, b) => (a < b ? -1 : 1));
     assert.deepEqual(commands(), ["new", "old"]);
     play.failover();
     start(play);
