@@ -122,7 +122,12 @@ describe("jvm executor", function () {
     const [, executor] = closed.open(agentEnv);
     const detected = await executor.detect();
     const warning = `user nobody may not enter ${closed.workDir}: his tasks reach their sandbox as working directory only`;
-    assert.deepEqual(detected.ok && detected.value.warnings, [warning]);
+    // Besides what the host's control groups cannot promise.
+    const warnings = detected.ok ? detected.value.warnings : [];
+    assert.deepEqual(
+      warnings.filter((each) => !each.startsWith("no cgroup")),
+      [warning],
+    );
     const order = await closed.task("below", "", {
       resources: amounts({ mem: 256 }),
       workload: { kind: "jvm", mainClass: "Program", classPath: ["program.jar"], arguments: ["exit", "7"] },
