@@ -156,6 +156,11 @@ export class AgentHost {
     this.disk.full = isFull;
   }
 
+  /** Ports on which programs that nobody here started listen. */
+  get strangersPorts(): Set<number> {
+    return this.#host.taken;
+  }
+
   /** The services' ports answer as the test says: http checks ask here. */
   get probe(): SimProbe {
     return this.#probe;

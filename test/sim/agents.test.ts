@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { masterApi } from "#protocol/api.js";
+import { portList } from "#libs/core/resources.js";
 import type { SimCluster } from "./cluster.js";
 import { scenario } from "./scenario.js";
 
@@ -99,6 +101,44 @@ describe("simulation: agents", function () {
       );
       assert.equal(view.lastFailure!.task, task);
       assert.match(view.lastFailure!.message, /3/);
+    });
+  });
+
+  it("on whose host a stranger takes ports: what meets one goes on with another, and restarts find the same", async () => {
+    await scenario({ seed: "strangers" }, async (cluster) => {
+      // Of 31000 to 31099. Each instance takes one.
+      const strangers = [31_000, 31_001, 31_002];
+      for (const agent of ["a", "b", "c"]) cluster.host(agent).strangersPorts.add(31_050);
+      await deployed(cluster, 3);
+      for (const agent of ["a", "b", "c"])
+        for (const port of strangers) cluster.host(agent).strangersPorts.add(port);
+      const portsOf = async (agent: string) =>
+        (await cluster.ask(masterApi.agent, { agent })).info.totals.ports;
+      await cluster.scale(web, 12);
+      await cluster.settled(web);
+      cluster.host("b").crash();
+      cluster.host("b").start();
+      await cluster.pass(120_000);
+      assert.equal(cluster.countRunning(web), 12);
+      for (const agent of ["a", "b", "c"]) {
+        const held = new Set(
+          cluster
+            .host(agent)
+            .tasks.runningSpecs()
+            .flatMap(({ resources }) => portList(resources.ports)),
+        );
+        const foreign = [...strangers, 31_050].filter((port) => !held.has(port));
+        const totals = portList(await portsOf(agent));
+        assert.deepEqual(
+          foreign.filter((port) => totals.includes(port)),
+          [],
+        );
+        assert.equal(totals.length, 100 - foreign.length, "no other is missing");
+        cluster.host(agent).strangersPorts.clear();
+      }
+      await cluster.pass(61_000);
+      for (const agent of ["a", "b", "c"]) assert.deepEqual(await portsOf(agent), [[31_000, 31_099]]);
+      assert.equal(cluster.countRunning(web), 12);
     });
   });
 });
