@@ -16,9 +16,11 @@ export interface BackingOff {
   readonly refusals: number;
   /** Monotonic ms: nothing is launched before. */
   readonly until: number;
+  /** Monotonic ms of the last failure, when there are any. */
+  readonly failedAt: number;
 }
 
-export const notBackingOff: BackingOff = { failures: 0, refusals: 0, until: 0 };
+export const notBackingOff: BackingOff = { failures: 0, refusals: 0, until: 0, failedAt: 0 };
 
 type Times = Pick<AppDefinition, "backoffSeconds" | "backoffFactor" | "maxLaunchDelaySeconds">;
 
@@ -74,7 +76,7 @@ export function afterEnd(before: BackingOff, end: End, times: Times, now: number
       return notBackingOff;
     case "failed": {
       const failures = before.failures + 1;
-      return { failures, refusals: before.refusals, until: now + delayMs(times, failures) };
+      return { failures, refusals: before.refusals, until: now + delayMs(times, failures), failedAt: now };
     }
     case "refused": {
       const refusals = before.refusals + 1;
@@ -88,29 +90,26 @@ export function afterEnd(before: BackingOff, end: End, times: Times, now: number
 }
 
 /**
- * Wall ms at which earlier failures are forgotten, as things stand: when an instance that was launched after the last failure
+ * Monotonic ms at which earlier failures are forgotten, as things stand: when an instance that was launched after the last failure
  * has run well for so long. Never while there is none, or nothing to forget.
  */
-export function forgivenAt(
-  before: BackingOff,
-  instances: Iterable<Instance>,
-  { times, lastFailureAt }: { times: Times; lastFailureAt: number },
-): number {
+export function forgivenAt(before: BackingOff, instances: Iterable<Instance>, times: Times): number {
   let first = never;
   if (before.failures === 0) return first;
   for (const instance of instances)
-    if (serves(instance) && instance.stagedAt > lastFailureAt) first = Math.min(first, instance.stagedAt);
+    if (serves(instance) && instance.launchedAt > before.failedAt)
+      first = Math.min(first, instance.launchedAt);
   return first + steadyMs(times, before);
 }
 
 /**
- * Wall ms from which on an app may count as settled. At once while nothing has failed, as with Marathon: what runs, runs. After
+ * Monotonic ms from which on an app may count as settled. At once while nothing has failed, as with Marathon: what runs, runs. After
  * failures only when all that serves has run for ten seconds, or each new start of a crash loop would look like success.
  */
 export function provenAt({ failures }: BackingOff, instances: Iterable<Instance>): number {
-  if (failures === 0) return 0;
-  let youngest = 0;
-  for (const instance of instances) if (serves(instance)) youngest = Math.max(youngest, instance.stagedAt);
+  if (failures === 0) return -never;
+  let youngest = -never;
+  for (const instance of instances) if (serves(instance)) youngest = Math.max(youngest, instance.launchedAt);
   return youngest + steadyLeastMs;
 }
 
@@ -123,5 +122,6 @@ export function resumed(failures: number, lastFailureAt: number, times: Times, a
   if (failures === 0) return notBackingOff;
   const delay = delayMs(times, failures);
   const passedMs = Math.max(0, at.wall - lastFailureAt);
-  return { failures, refusals: 0, until: at.mono + Math.max(0, delay - passedMs) };
+  const until = at.mono + Math.max(0, delay - passedMs);
+  return { failures, refusals: 0, until, failedAt: at.mono - passedMs };
 }

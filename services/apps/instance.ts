@@ -23,8 +23,10 @@ export interface Instance {
   readonly unreachableSince: number | undefined;
   /** Its agent is to be empty: it serves until another one does in its place. */
   readonly isLeaving: boolean;
-  /** Wall ms. */
+  /** Wall ms: for people, and to tell the elder. */
   readonly stagedAt: number;
+  /** Monotonic ms of the same. */
+  readonly launchedAt: number;
   /** Wall ms of its agent. */
   readonly startedAt: number | undefined;
   readonly message: string | undefined;
@@ -48,6 +50,7 @@ export function instanceOf(task: FrameworkTask, data: TaskData, isCondemned: boo
     unreachableSince: task.unreachableSince,
     isLeaving: task.draining !== undefined,
     stagedAt: task.launchedAt.wall,
+    launchedAt: task.launchedAt.mono,
     startedAt: task.startedAt,
     message: latest?.message,
     isEnding: isCondemned || phase === "killing",

@@ -34,8 +34,8 @@ export class ManagedApp {
   readonly instances = new Map<string, Instance>();
   readonly #condemned = new Set<string>();
   plan: Plan | undefined;
-  /** Wall ms until when what runs is on trial, for others of it have failed; 0 when it is not. */
-  provenAt = 0;
+  /** Monotonic ms until when what runs is on trial, for others of it have failed; undefined when it is not. */
+  provenAt: number | undefined;
   /** Monotonic ms since when instances are to be launched. */
   wantingSince: number | undefined;
   /** How many offers of its kind are asked for. */
@@ -73,7 +73,7 @@ export class ManagedApp {
   }
 
   get isSettled(): boolean {
-    return this.plan?.settled === true && this.provenAt === 0 && !this.isDeleted;
+    return this.plan?.settled === true && this.provenAt === undefined && !this.isDeleted;
   }
 
   /** Instances of the present configuration that are to stay where they are, as the rules on counts see them. `seen`: agents that could be had lately. */
@@ -145,21 +145,19 @@ export class ManagedApp {
 
   /** True when its failures are forgotten from now on, which is to be stored. */
   forgive(at: Instant): boolean {
-    if (at.wall < this.#forgivenAt()) return false;
+    if (at.mono < this.#forgivenAt()) return false;
     this.backingOff = notBackingOff;
     return true;
   }
 
   #forgivenAt(): number {
-    const { definition: times } = this.app;
-    const lastFailureAt = this.lastFailure?.at ?? 0;
-    return forgivenAt(this.backingOff, this.instances.values(), { times, lastFailureAt });
+    return forgivenAt(this.backingOff, this.instances.values(), this.app.definition);
   }
 
   /** Makes the plan; returns the instances that it condemns. */
-  makePlan({ mono, wall }: Instant): readonly Instance[] {
+  makePlan({ mono }: Instant): readonly Instance[] {
     const proven = provenAt(this.backingOff, this.instances.values());
-    this.provenAt = proven > wall ? proven : 0;
+    this.provenAt = proven > mono ? proven : undefined;
     this.plan = planFor(
       {
         wanted: this.wanted,
@@ -215,11 +213,10 @@ export class ManagedApp {
   }
 
   /** Monotonic ms at which the plan, what may be launched, is forgiven or settled can change without an event. */
-  nextDeadline({ mono, wall }: Instant): number {
+  nextDeadline({ mono }: Instant): number {
     const { launch = 0, nextAt = never } = this.plan ?? {};
-    const forgivenAt = mono + this.#forgivenAt() - wall;
     const waitsForDelay = launch > 0 && this.backingOff.until > mono;
-    const proven = this.provenAt === 0 ? never : mono + this.provenAt - wall;
-    return Math.min(nextAt, forgivenAt, proven, waitsForDelay ? this.backingOff.until : never);
+    const startAt = waitsForDelay ? this.backingOff.until : never;
+    return Math.min(nextAt, startAt, this.#forgivenAt(), this.provenAt ?? never);
   }
 }

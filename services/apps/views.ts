@@ -116,7 +116,7 @@ function waitingReasons(managed: ManagedApp, at: Instant): string[] {
     reasons.push(
       `${countText(unreachable, "instance")} on unreachable agents: replaced after ${secondsText(managed.replaceAfterMs)}`,
     );
-  if (plan.settled && managed.provenAt > 0) reasons.push(trialText(managed, at));
+  if (plan.settled && managed.provenAt !== undefined) reasons.push(trialText(managed, at));
   if (refusals.length > 0) reasons.push(refusalsText(refusals));
   return reasons;
 }
@@ -141,8 +141,8 @@ function backingOffText({ backingOff, lastFailure }: ManagedApp, at: Instant): s
 }
 
 /** `2 failures in a row: it is settled when it has run for 7 s more; last demo_web.1-4 on 10.0.0.5: exited with code 1`. */
-const trialText = ({ backingOff, lastFailure, provenAt }: ManagedApp, { wall }: Instant): string =>
-  `${countText(backingOff.failures, "failure")} in a row: it is settled when it has run for ${secondsText(provenAt - wall)} more${lastText("; ", lastFailure)}`;
+const trialText = ({ backingOff, lastFailure, provenAt = 0 }: ManagedApp, { mono }: Instant): string =>
+  `${countText(backingOff.failures, "failure")} in a row: it is settled when it has run for ${secondsText(provenAt - mono)} more${lastText("; ", lastFailure)}`;
 
 const lastText = (before: string, last: ManagedApp["lastFailure"]): string =>
   last === undefined ? "" : `${before}last ${last.task} on ${last.host}: ${last.message}`;

@@ -35,6 +35,8 @@ type UpdateRequest = Extract<JobsCall, { readonly call: "update" }>["request"];
 /** One answer holds so many runs of each kind, spread over its jobs. */
 const runsInAnAnswer = 1000;
 
+const exists = refusal("conflict", "Job with this id already exists");
+
 const definitions = codec(JobDefinition);
 
 function faultsOf(definition: JobDefinition): readonly Fault[] {
@@ -45,8 +47,8 @@ function faultsOf(definition: JobDefinition): readonly Fault[] {
 /** Answers the calls of `jobsApi`. What changes anything is answered when it is stored. */
 export class JobsApi {
   readonly #options: JobsApiOptions;
-  /** Jobs that are being stored. */
-  readonly #creating = new Set<string>();
+  /** Jobs that are being stored, and who was refused for them: he is told when there is such a job. */
+  readonly #creating = new Map<string, number[]>();
   /** Runs that are being stored, and who asked for the same ones meanwhile. */
   readonly #starting = new Map<ManagedRun, number[]>();
   #runs = 0;
@@ -99,20 +101,23 @@ export class JobsApi {
     if (faults.length > 0)
       return this.#answer(ticket, fail(refusal("invalid", "Object is not valid", faults)));
     const { id } = definition;
-    if (jobs.all.has(id) || this.#creating.has(id))
-      return this.#answer(ticket, fail(refusal("conflict", "Job with this id already exists")));
+    if (jobs.all.has(id)) return this.#answer(ticket, fail(exists));
+    const refused = this.#creating.get(id);
+    if (refused !== undefined) return void refused.push(ticket);
     if (jobs.isGoing(id))
       return this.#answer(
         ticket,
         fail(refusal("conflict", `Job ${id} is being deleted: try again in a moment`)),
       );
-    this.#creating.add(id);
+    this.#creating.set(id, []);
     const job = new ManagedJob({ definition, createdAt: jobs.creationTime(id, at.wall) });
     outbox.store(jobKey(id), job.record, (stored) => {
+      const refused = this.#creating.get(id) ?? [];
       this.#creating.delete(id);
       jobs.add(job);
       outbox.announce(stored, { type: "created", about: id, message: `job ${id} can be run` });
       this.#answer(ticket, ok(definition));
+      for (const each of refused) this.#answer(each, fail(exists));
     });
   }
 

@@ -233,14 +233,7 @@ export class SimCluster {
   async submit(id: string, run: object, limitMs?: number): Promise<string> {
     const definition = Value.Default(JobDefinition, { id, run: { cpus: 0.5, mem: 64, ...run } });
     await this.ask(jobsApi.create, definition as JobDefinition, limitMs).catch(unlessConflict);
-    // A doubled request is told of a conflict with itself before the job is stored.
-    const start = () => this.ask(jobsApi.start, { id, key: "once" }, limitMs);
-    const again = async (cause: unknown) => {
-      if (refusalOf(cause) !== "not-found") throw cause;
-      await this.pass(2000);
-      return start();
-    };
-    return (await start().catch(again)).id;
+    return (await this.ask(jobsApi.start, { id, key: "once" }, limitMs)).id;
   }
 
   async stopRun(id: string, run: string): Promise<void> {

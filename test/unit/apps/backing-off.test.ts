@@ -72,33 +72,32 @@ describe("backing off", () => {
   it("after ten good seconds a failure is no reason to wait, and forgives the earlier ones", () => {
     assert.equal(endOf(ended({ ranMs: 9_999 }), times, notBackingOff), "failed");
     assert.equal(endOf(ended({ ranMs: 10_000 }), times, notBackingOff), "stumbled");
-    const troubled: BackingOff = { failures: 3, refusals: 0, until: 99_000 };
+    const troubled: BackingOff = { ...notBackingOff, failures: 3, until: 99_000 };
     assert.deepEqual(afterEnd(troubled, "stumbled", times, 10_000), notBackingOff);
   });
 
   it("a longer delay needs as long a good run", () => {
     const slow = { backoffSeconds: 60, backoffFactor: 1, maxLaunchDelaySeconds: 300 };
-    const before: BackingOff = { failures: 1, refusals: 0, until: 0 };
+    const before: BackingOff = { ...notBackingOff, failures: 1 };
     assert.equal(endOf(ended({ ranMs: 59_999 }), slow, before), "failed");
     assert.equal(endOf(ended({ ranMs: 60_000 }), slow, before), "stumbled");
   });
 
   it("the first refusal in a row is free, and a start ends the row", () => {
     const once = afterEnd(notBackingOff, "refused", times, 10_000);
-    assert.deepEqual(once, { failures: 0, refusals: 1, until: 10_000 });
+    assert.deepEqual(once, { ...notBackingOff, refusals: 1, until: 10_000 });
     const twice = afterEnd(once, "refused", times, 10_000);
     assert.equal(twice.until, 11_000); // 1·2^0
     assert.equal(afterEnd(afterStart(twice), "refused", times, 20_000).until, 20_000);
   });
 
   it("failures are forgotten when an instance launched since then has run well for long enough", () => {
-    const before: BackingOff = { failures: 2, refusals: 0, until: 0 };
-    const facts = { times, lastFailureAt: 1_000 };
-    const launched = (stagedAt: number, more = {}) => instance({ stagedAt, ...more });
-    assert.equal(forgivenAt(before, [launched(12_000), launched(10_000)], facts), 20_000); // steady after 10 s
-    assert.equal(forgivenAt(before, [launched(900)], facts), never); // before the failure
-    assert.equal(forgivenAt(before, [launched(5_000, { isChecked: true })], facts), never); // not healthy
-    assert.equal(forgivenAt(notBackingOff, [launched(5_000)], facts), never); // nothing to forget
+    const before: BackingOff = { ...notBackingOff, failures: 2, failedAt: 1_000 };
+    const launched = (launchedAt: number, more = {}) => instance({ launchedAt, ...more });
+    assert.equal(forgivenAt(before, [launched(12_000), launched(10_000)], times), 20_000); // steady after 10 s
+    assert.equal(forgivenAt(before, [launched(900)], times), never); // before the failure
+    assert.equal(forgivenAt(before, [launched(5_000, { isChecked: true })], times), never); // not healthy
+    assert.equal(forgivenAt(notBackingOff, [launched(5_000)], times), never); // nothing to forget
   });
 
   it("the next leader goes on with what is left of the last delay", () => {

@@ -36,6 +36,7 @@ export const instance = ({
     unreachableSince: undefined,
     isLeaving: false,
     stagedAt: 1000,
+    launchedAt: 1000,
     startedAt: 1000,
     message: undefined,
     isEnding: false,

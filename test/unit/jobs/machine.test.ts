@@ -94,6 +94,20 @@ describe("jobs", () => {
     assert.equal(view(play).definition.run.cmd, "second");
   });
 
+  it("is there already only when it is stored: who asks twice is not told of himself before", () => {
+    const play = cluster();
+    play.holdsWrites = true;
+    const answers = [play.call("create", job()), play.call("create", job())];
+    assert.deepEqual(
+      answers.map((answer) => answer()),
+      [undefined, undefined],
+    );
+    play.storeAll();
+    const [first, second] = answers.map((answer) => answer() as { ok: boolean });
+    assert.deepEqual([first!.ok, second!.ok], [true, false]);
+    assert.equal(start(play).job, id);
+  });
+
   it("nothing is launched before the run is stored", () => {
     const play = cluster();
     create(play);
