@@ -73,9 +73,9 @@ async function oneRound({ cluster, work, containers }: Scene, round: number): Pr
   process.kill(victim, "SIGKILL");
   const run = await api.run(job(`soak.job-${round % 3}`));
   if (run.status !== "SUCCESS") throw new Error(`a run ended with ${run.status}: ${run.reason}`);
-  await api.settled(sleepers.id);
+  await runs(api, 8);
   await api.send("PUT", "/v2/apps/soak/sleep", { instances: 2 });
-  await api.settled(sleepers.id);
+  await runs(api, 2);
   await api.send("DELETE", `/v1/jobs/soak.job-${round % 3}`);
   await Promise.all([
     api.remove(sleepers.id),
@@ -83,6 +83,17 @@ async function oneRound({ cluster, work, containers }: Scene, round: number): Pr
     ...(containers ? [api.remove("/soak/box")] : []),
   ]);
 }
+
+/** Not settled, which after a failure takes ten seconds more: rounds are to be many. */
+const runs = (api: Scene["cluster"]["api"], count: number) =>
+  eventually(
+    `${count} instances`,
+    async () => {
+      const { app } = await api.get<{ app: { tasksRunning: number } }>(`/v2/apps${sleepers.id}`);
+      return app.tasksRunning === count;
+    },
+    60_000,
+  );
 
 /** Nothing is deployed, and what went is taken away. */
 async function atRest(cluster: LocalCluster): Promise<Footprint> {
