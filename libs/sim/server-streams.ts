@@ -33,7 +33,7 @@ export class ServerStreams {
   }
 
   clear(): void {
-    for (const name of [...this.#streams.keys()]) this.drop(name);
+    for (const name of this.#streams.keys()) this.drop(name);
   }
 
   named(name: string): ServerStream | undefined {
