@@ -68,8 +68,9 @@ async function fillBoth(flags: Flags, rows: Row[]): Promise<void> {
 }
 
 async function fill(flags: Flags, rows: Row[]): Promise<Filled> {
-  const { agents, tasks, window, batch, hosts, journals } = flags;
+  const { agents, tasks, window, hosts, journals } = flags;
   const room = Math.ceil((tasks / agents) * 1.25);
+  const batch = Math.min(flags.batch, room);
   const perConnection = flags["agents-per-connection"];
   const cluster = await BenchCluster.start({
     agents,
