@@ -25,6 +25,8 @@ export type AgentEvent =
       readonly register: Register;
     }
   /** What the registry must know of the agent is stored. */
+  /** That it is unreachable is stored. */
+  | { readonly type: "agentLost"; readonly agent: string; readonly silentMs: number }
   | { readonly type: "agentStored"; readonly ask: Ask; readonly agent: string; readonly register: Register }
   | { readonly type: "agentReported"; readonly agent: string; readonly report: Report }
   | {

@@ -100,6 +100,8 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
         return this.#cluster.connectivity.changed(at, event.connected);
       case "agentRegistering":
         return this.#registration.registering(at, event.ask, event.agent, event.register);
+      case "agentLost":
+        return this.#silence.stored(at, event.agent, event.silentMs);
       case "agentStored":
         return this.#registration.stored(at, event.ask, event.agent, event.register);
       case "agentReported":

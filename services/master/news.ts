@@ -53,12 +53,10 @@ export class News {
     this.#tell(agent, agent.users);
   }
 
-  /** `offeredTo`: who may have launched there since the last report, which does not show it. */
-  agentUnreachable(at: Instant, agent: Agent, silentMs: number, offeredTo: readonly string[]): void {
+  agentUnreachable(at: Instant, agent: Agent, silentMs: number): void {
     const tasks = agent.use.reduce((sum, use) => sum + use.tasks, 0);
     const what = `has not reported for ${Math.round(silentMs / 1000)} s; ${tasks} tasks were there`;
     this.#publish(at, "agent", "unreachable", agent.id, what);
-    agent.lostTo = [...new Set([...agent.users, ...offeredTo])];
     this.#tell(agent, agent.lostTo);
   }
 

@@ -48,8 +48,15 @@ export class Silence {
     const offeredTo = Array.from(agent.offers.values(), ({ framework }) => framework);
     this.#offers.voidAll(agent);
     books.leave(agent);
-    this.#out({ type: "store", key: agentKey(agent.id), value: agent.record() });
-    this.#news.agentUnreachable(at, agent, at.mono - agent.heardAt, offeredTo);
+    agent.lostTo = [...new Set([...agent.users, ...offeredTo])];
+    const done = { type: "agentLost", agent: agent.id, silentMs: at.mono - agent.heardAt } as const;
+    this.#out({ type: "store", key: agentKey(agent.id), value: agent.record(), done });
+  }
+
+  /** Told only now: a leader after us counts what was told, and the share of a minute holds for both together. */
+  stored(at: Instant, id: string, silentMs: number): void {
+    const agent = this.#cluster.agents.get(id);
+    if (agent?.standing === "unreachable") this.#news.agentUnreachable(at, agent, silentMs);
   }
 
   #sayHeldBack(at: Instant, count: number): void {

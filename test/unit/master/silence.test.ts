@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { MasterEffect } from "#services/master/events.js";
 import type { AgentRecord } from "#services/master/registry.js";
 import { brief, lastAnswer, offersIn, only, Stage, use } from "./stage.js";
 
@@ -21,7 +22,7 @@ describe("silent agents (R7)", () => {
     assert.deepEqual(states(stage), { a: "unreachable" });
     assert.deepEqual(
       only(effects, "tellFramework").map(({ event }) => event.type),
-      ["agent-changed", "rescinded"],
+      ["rescinded", "agent-changed"],
     );
     assert.equal((stage.stored.get("agent.a") as { standing: string }).standing, "unreachable");
     assert.equal(stage.call("frameworks", {}).value.items[0].share, 0);
@@ -35,8 +36,27 @@ describe("silent agents (R7)", () => {
     const effects = stage.wait(16_500, hear);
     assert.deepEqual(
       only(effects, "tellFramework").map(({ event }) => event.type),
-      ["agent-changed", "rescinded"],
+      ["rescinded", "agent-changed"],
     );
+  });
+
+  it("are told of when that is stored, and not before: the next leader shall count them", () => {
+    const stage = new Stage({ settings: { sessionTimeoutMs: 100_000 } });
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    stage.subscribe("f");
+    stage.now += 1000;
+    const direct: MasterEffect[] = [];
+    while (!direct.some(({ type }) => type === "store")) {
+      stage.now += 1000;
+      direct.length = 0;
+      direct.push(...stage.machine.handle({ mono: stage.now, wall: stage.now }, { type: "tick" }));
+    }
+    assert.ok(
+      !direct.some((effect) => effect.type === "tellFramework" && effect.event.type === "agent-changed"),
+    );
+    const { done } = only(direct, "store")[0]!;
+    const told = only(stage.do(done!), "tellFramework").map(({ event }) => event.type);
+    assert.deepEqual(told, ["agent-changed"]);
   });
 
   it("that report stay", () => {
