@@ -31,6 +31,7 @@ export class Apps {
   readonly versions = new Versions();
   /** Counts up whenever needs may be others. */
   needsVersion = 0;
+  readonly #bucket: string;
   readonly #outbox: Outbox;
   readonly #graves: Graves;
   readonly #changed = new Set<ManagedApp>();
@@ -44,7 +45,9 @@ export class Apps {
   /** Apps of which a note is being stored, and whether there is more to note by now. */
   readonly #noting = new Map<string, { again: boolean }>();
 
-  constructor({ records, tombstones }: Loaded, outbox: Outbox) {
+  /** `bucket`: its identity. */
+  constructor({ records, tombstones }: Loaded, bucket: string, outbox: Outbox) {
+    this.#bucket = bucket;
     this.#outbox = outbox;
     this.#graves = new Graves(tombstones, outbox);
     for (const { id } of tombstones) this.#graves.letGo(id);
@@ -105,7 +108,7 @@ export class Apps {
     if (data === undefined) {
       return this.#outbox.say("a task does not say which app it belongs to; it is left alone", { task: id });
     }
-    const app = this.#ownerOf(at, data.app, task.phase);
+    const app = this.#ownerOf(at, data.app, task);
     if (app === undefined) return;
     const outcome = app.taskChanged(at, task, data);
     this.#changed.add(app);
@@ -154,12 +157,16 @@ export class Apps {
 
   /**
    * Undefined for the end of a task of an app that is not there: there is nothing left to be done. And for one of which its
-   * agent has said nothing yet: its app may have been deleted when the task had ended, beside others of one launch.
+   * agent has said nothing yet: its app may have been deleted when the task had ended, beside others of one launch. And for one of
+   * our bucket: the record of its app went after its last task had ended (S3), and what we hear is an update from before.
    */
-  #ownerOf(at: Instant, app: App, phase: FrameworkTask["phase"]): ManagedApp | undefined {
+  #ownerOf(at: Instant, app: App, { phase, spec }: FrameworkTask): ManagedApp | undefined {
     const { id } = app.definition;
     const owner = this.all.get(id);
-    if (owner === undefined) return isLast(phase) || phase === "launching" ? undefined : this.#adopt(at, app);
+    if (owner === undefined) {
+      const isNobodys = isLast(phase) || phase === "launching" || spec.bucket === this.#bucket;
+      return isNobodys ? undefined : this.#adopt(at, app);
+    }
     // Of several configurations among adopted tasks the newest is the app.
     if (owner.isAdopted && app.version > owner.app.version && !this.#intended.has(id)) {
       owner.change(app, adoption(app, at));

@@ -31,7 +31,7 @@ export class AppsMachine implements Machine<AppsEvent, AppsEffect> {
 
   constructor({ framework, epoch, loaded }: Pick<ServiceTerm, "framework" | "epoch" | "loaded">) {
     const stored = loadedFrom(loaded);
-    this.#apps = new Apps(stored, this.#outbox);
+    this.#apps = new Apps(stored, framework.bucket, this.#outbox);
     this.#framework = new FrameworkMachine(framework, this.#scheduler());
     this.#api = new AppsApi({
       apps: this.#apps,

@@ -29,6 +29,7 @@ import { taskSpec } from "./task-spec.js";
 export class Jobs {
   readonly all = new Map<string, ManagedJob>();
   readonly lines = new Lines();
+  readonly #bucket: string;
   readonly #outbox: Outbox;
   readonly #graves: Graves;
   readonly #due = new DueTimes<ManagedRun>();
@@ -41,7 +42,9 @@ export class Jobs {
   #released: Held[] = [];
   #loaded: Loaded | undefined;
 
-  constructor(loaded: Loaded, outbox: Outbox) {
+  /** `bucket`: its identity. */
+  constructor(loaded: Loaded, bucket: string, outbox: Outbox) {
+    this.#bucket = bucket;
     this.#outbox = outbox;
     this.#graves = new Graves(loaded.tombstones, outbox);
     this.#loaded = loaded;
@@ -281,7 +284,7 @@ export class Jobs {
 
   /** Undefined: nobody's that is known, and it is to be left alone, or has been condemned. */
   #ownerOf(at: Instant, task: FrameworkTask): ManagedRun | undefined {
-    const { id, data: text } = task.spec;
+    const { id, bucket, data: text } = task.spec;
     const data = taskDataOf(text);
     if (data === undefined) {
       this.#outbox.say("a task does not say which run it belongs to; it is left alone", { task: id });
@@ -296,6 +299,8 @@ export class Jobs {
       this.#condemn(id);
       return undefined;
     }
+    // The record of a run goes after its task has ended: what we hear is an update from before.
+    if (bucket === this.#bucket) return undefined;
     return this.#adopt(at, data);
   }
 

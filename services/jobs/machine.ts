@@ -27,7 +27,7 @@ export class JobsMachine implements Machine<JobsEvent, JobsEffect> {
 
   constructor({ framework, epoch, loaded }: Pick<ServiceTerm, "framework" | "epoch" | "loaded">) {
     const stored = loadedFrom(loaded);
-    this.#jobs = new Jobs(stored, this.#outbox);
+    this.#jobs = new Jobs(stored, framework.bucket, this.#outbox);
     this.#framework = new FrameworkMachine(framework, this.#scheduler());
     this.#api = new JobsApi({
       jobs: this.#jobs,

@@ -175,5 +175,5 @@ function ownEnvironment(service = ""): Record<string, string> {
   return Object.fromEntries(passed.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
-const plain = /^(PATH|HOME|LANG|TZ|TMPDIR|JAVA_HOME|EMPORION_[A-Z_]+)$/;
+const plain = /^(PATH|HOME|LANG|TZ|TMPDIR|JAVA_HOME|NODE_OPTIONS|EMPORION_[A-Z_]+)$/;
 const isSecret = /(KEY|TOKEN|CREDS)(_FILE)?$/;

@@ -7,6 +7,7 @@ import { eventually } from "#test/support/eventually.js";
 import type { Run, Task } from "#test/e2e/support/api.js";
 import { type LocalCluster, startCluster } from "#test/e2e/support/cluster.js";
 import { sleeper } from "#test/e2e/support/work.js";
+import { settableClock } from "#test/support/set-clock.js";
 
 const ids = (tasks: readonly Task[]): string[] => tasks.map(({ spec }) => spec.id).toSorted();
 
@@ -121,6 +122,64 @@ describe("recovery", function () {
       const log = readFileSync(join(cluster.data, "log", "apps.log"), "utf8");
       assert.match(log, /adopting tasks of a bucket that was lost/);
     });
+  });
+
+  describe("of a cluster whose clocks are set by an hour", () => {
+    const clock = settableClock();
+    let cluster: LocalCluster;
+    before(async () => {
+      cluster = await startCluster({ flags: ["--empty", "--agents", "2"], env: clock.env });
+    });
+    after(() => cluster.remove());
+
+    const runToEnd = async (id: string): Promise<Run> => {
+      const { id: run } = (await cluster.api.send("POST", `/v1/jobs/${id}/runs`)).body as Run;
+      return eventually(
+        "the run to end",
+        async () => {
+          const found = await cluster.api.get<Run>(`/v1/jobs/${id}/runs/${run}`).catch(() => undefined);
+          return (found?.status === "SUCCESS" || found?.status === "FAILED") && found;
+        },
+        30_000,
+      );
+    };
+
+    for (const [name, offsetMs] of [
+      ["back", -3_600_000],
+      ["on", 3_600_000],
+    ] as const)
+      it(`${name}: tasks go on, deploys, runs with retries and failovers take no longer than ever`, async () => {
+        clock.set(0);
+        const app = `/clock/${name}`;
+        await cluster.api.deploy(sleeper(app, 6));
+        const before = ids(await cluster.api.tasks(app));
+        const job = `clock.${name}`;
+        await cluster.api.send("POST", "/v1/jobs", {
+          id: job,
+          run: {
+            cmd: 'test "$EMPORION_ATTEMPT" = 2',
+            cpus: 0.02,
+            mem: 32,
+            retries: 1,
+            restart: { policy: "ON_FAILURE" },
+          },
+        });
+
+        clock.set(offsetMs);
+        await cluster.api.deploy(sleeper(app, 8), 15_000);
+        assert.equal((await runToEnd(job)).status, "SUCCESS");
+        for (const process of ["master", "apps", "jobs", "agent-a"]) await cluster.crash(process);
+        const [gone] = before;
+        await cluster.api.send("DELETE", `/v2/apps/${app}/tasks/${gone}`);
+        await cluster.api.deploy(sleeper(app, 9), 30_000);
+        assert.equal((await runToEnd(job)).status, "SUCCESS");
+        const after = ids(await cluster.api.tasks(app));
+        assert.equal(after.length, 9);
+        assert.ok(
+          before.filter((task) => task !== gone).every((task) => after.includes(task)),
+          "the same tasks",
+        );
+      });
   });
 
   describe("of an agent whose disk is full", () => {

@@ -16,7 +16,7 @@ process.on("exit", () => {
 });
 
 /** With our own environment unless another is given. */
-export function startChild(path: string, argv: readonly string[], env?: Record<string, string>): Child {
+export function startChild(path: string, argv: readonly string[], env?: NodeJS.ProcessEnv): Child {
   const child = spawn(path, argv, { stdio: ["ignore", "pipe", "pipe"], ...(env && { env }) });
   running.add(child);
   child.once("exit", () => running.delete(child));

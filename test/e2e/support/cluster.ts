@@ -39,14 +39,17 @@ export interface ClusterOptions {
   /** Kept from an earlier cluster; a new directory unless given. */
   readonly data?: string;
   readonly flags?: readonly string[];
+  /** Besides that of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A whole cluster, as `npm start -- --empty` makes it, on ports of its own. */
 export async function startCluster({
   data = mkdtempSync(join(tmpdir(), "emporion-")),
   flags = ["--empty"],
+  env = {},
 }: ClusterOptions = {}): Promise<LocalCluster> {
-  const local = startLocal(["--data", data, ...anyPorts, ...flags]);
+  const local = startLocal(["--data", data, ...anyPorts, ...flags], env);
   const url = await eventually("the cluster to be ready", () => readyUrl(local), 120_000);
   const said = (pattern: RegExp): string => pattern.exec(local.output())?.[1] ?? "";
   const pid = (name: string): number => Number(readFileSync(join(data, "run", `${name}.pid`), "utf8"));
@@ -78,12 +81,12 @@ export async function startCluster({
 }
 
 /** The program behind `npm start`, with these flags. */
-export const startLocal = (flags: readonly string[]): Child =>
-  startChild(process.execPath, [
-    "--enable-source-maps",
-    join(ROOT, ".build/services/local/main.js"),
-    ...flags,
-  ]);
+export const startLocal = (flags: readonly string[], env: Readonly<Record<string, string>> = {}): Child =>
+  startChild(
+    process.execPath,
+    ["--enable-source-maps", join(ROOT, ".build/services/local/main.js"), ...flags],
+    { ...process.env, ...env },
+  );
 
 /** Flags that let several clusters run side by side. */
 export const anyPorts = [

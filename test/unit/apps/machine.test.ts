@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import type { Demand } from "#protocol/api.js";
 import type { AppView } from "#protocol/app.js";
+import type { TaskStatus } from "#protocol/task.js";
+import { Outbox } from "#libs/framework/outbox.js";
+import { Apps } from "#services/apps/apps.js";
 import { AppsMachine } from "#services/apps/machine.js";
 import { appKey, type AppRecord } from "#services/apps/record.js";
 import { type SmallAgent, SmallCluster } from "#test/support/small-cluster.js";
@@ -421,6 +424,23 @@ describe("apps", () => {
     play.pass(60_000);
     assert.equal(play.refusalOf("get", { id: "/demo/other" }).code, "not-found");
     assert.deepEqual(aliveIds(play), before);
+  });
+
+  it("after a failover a deleted app stays deleted, though an update from before comes late and the launch is still on record", () => {
+    const apps = (bucket: string) =>
+      new Apps(
+        { records: [], tombstones: [], unreadable: [] },
+        bucket,
+        new Outbox({ kind: "app", by: "apps" }),
+      );
+    const play = cluster({ a: {} });
+    put(play, { instances: 1 });
+    const [{ spec, agent }] = play.alive as [TaskStatus];
+    const at = { mono: play.mono, wall: play.wall };
+    const late = { spec, agent, host: agent, change: 2, phase: "running", launchedAt: at } as const;
+    const [ours, anothers] = [apps(spec.bucket!), apps("made-anew")];
+    for (const each of [ours, anothers]) each.taskChanged(at, late);
+    assert.deepEqual([ours.all.size, anothers.all.size], [0, 1]);
   });
 
   it("after a failover none ends for instances that have ended long ago, beside others of one launch", () => {
