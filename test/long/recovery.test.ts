@@ -170,6 +170,15 @@ describe("recovery", function () {
         assert.equal((await runToEnd(job)).status, "SUCCESS");
         for (const process of ["master", "apps", "jobs", "agent-a"]) await cluster.crash(process);
         const [gone] = before;
+        await eventually(
+          "apps to be led again",
+          () =>
+            cluster.api.get("/v2/apps").then(
+              () => true,
+              () => false,
+            ),
+          20_000,
+        );
         await cluster.api.send("DELETE", `/v2/apps/${app}/tasks/${gone}`);
         await cluster.api.deploy(sleeper(app, 9), 30_000);
         assert.equal((await runToEnd(job)).status, "SUCCESS");

@@ -23,6 +23,8 @@ export class OffersRule {
   readonly #used = new Map<string, string>();
   /** Of each agent, the last. */
   readonly #cuts = new Map<string, Cut>();
+  /** The highest generation of each that a leader may have heard of. */
+  readonly #shown = new Map<string, number>();
 
   constructor(breach: Breach) {
     this.#breach = breach;
@@ -45,10 +47,21 @@ export class OffersRule {
 
   /** A generation begins. */
   cut(agent: string, cut: Cut): void {
-    const last = this.#cuts.get(agent);
-    if (last !== undefined && cut.generation <= last.generation)
-      this.#breach(`R2: agent ${agent} begins generation ${cut.generation} after ${last.generation}`);
+    const last = Math.max(this.#cuts.get(agent)?.generation ?? 0, this.#shown.get(agent) ?? 0);
+    if (cut.generation <= last)
+      this.#breach(`R2: agent ${agent} begins generation ${cut.generation} after ${last}`);
     this.#cuts.set(agent, cut);
+  }
+
+  /** A registration is on its way: a leader may make offers of this generation. */
+  registers(agent: string, generation: number): void {
+    this.#shown.set(agent, Math.max(this.#shown.get(agent) ?? 0, generation));
+  }
+
+  /** With the power its disk has lost what it had not written through: `last` is left. What nobody was shown may begin again. */
+  lost(agent: string, last: Cut | undefined): void {
+    if (last === undefined) this.#cuts.delete(agent);
+    else this.#cuts.set(agent, last);
   }
 
   /** Offers were used for these tasks. */

@@ -1,3 +1,4 @@
+import type { Random } from "#libs/ports/random.js";
 import assert from "node:assert/strict";
 import { codec } from "#protocol/codec.js";
 import type { Offer } from "#protocol/offer.js";
@@ -151,6 +152,20 @@ describe("simulation: the rules", () => {
   });
   breaks("R1", "more in the leader's books than there is", ({ books }) => books(1.5, 1));
 
+  const noChance = { fraction: () => 0 } as Random;
+  it("are kept when a generation that nobody was shown goes with the power and begins again", () => {
+    const { rules, a, begins } = watched();
+    begins(1);
+    a.disk.losePower(noChance);
+    begins(1);
+    rules.assertKept();
+  });
+  breaks("R2", "a generation that was shown goes with the power", ({ a, begins, says, subjects }) => {
+    begins(1);
+    says(subjects.register("a"), { report: { generation: 1 } });
+    a.disk.losePower(noChance);
+    begins(1);
+  });
   breaks("R2", "an offer used twice", ({ begins, accepts }) => {
     begins(1);
     accepts("one");

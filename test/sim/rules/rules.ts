@@ -1,4 +1,4 @@
-import type { RescindReply } from "#protocol/agent.js";
+import type { Register, RescindReply } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
 import { decodeId } from "#protocol/ids.js";
 import type { Accept, Kill } from "#protocol/launch.js";
@@ -97,6 +97,10 @@ export class Rules {
     disk.lost = (count) => {
       const records = this.#disks.get(id)!;
       records.length -= count;
+      this.#offers.lost(
+        id,
+        records.findLast((record) => record.type === "cut"),
+      );
     };
   }
 
@@ -149,6 +153,8 @@ export class Rules {
     }
     if (subject === this.#subjects.leader) return this.#leaders.speaks(from, epochOf(bytes));
     const [, , kind, id, sender, framework, verb] = subject.split(".");
+    if (kind === "master" && id === "agent" && framework === "register")
+      return this.#offers.registers(decodeId(sender!)!, read<Register>(bytes).report.generation);
     if (kind === "framework") return this.#leaders.speaks(from, epochOf(bytes));
     if (kind !== "agent") return;
     if (sender === "master") {
