@@ -16,3 +16,10 @@ export const ClusterEvent = Type.Object(
   { $id: "ClusterEvent" },
 );
 export type ClusterEvent = Static<typeof ClusterEvent>;
+
+/** One message of the stream: what somebody says at a time, in order. All are of one kind. */
+export const EventBatch = Type.Object(
+  { events: Type.Array(ClusterEvent, { minItems: 1 }) },
+  { $id: "EventBatch" },
+);
+export type EventBatch = Static<typeof EventBatch>;

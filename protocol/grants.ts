@@ -85,7 +85,7 @@ const spoken: Readonly<Record<PrincipalKind, (subjects: Subjects) => Grants>> = 
       subjects.status(any, self),
       subjects.whoIs(self),
       subjects.event("agent", self),
-      subjects.event("task", any),
+      subjects.event("task", self),
     ],
     subscribe: [
       subjects.leader,

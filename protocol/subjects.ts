@@ -60,6 +60,7 @@ export class Subjects {
   }
 
   // --- everyone ---
+  /** @param about the agent, framework, app or job that it is about; of a task the agent that runs it */
   event = (kind: string, about: string): string => `${this.#root}.event.${kind}.${id(about)}`;
   get eventAll(): string {
     return `${this.#root}.event.*.*`;

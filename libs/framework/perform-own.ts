@@ -1,5 +1,5 @@
 import { codec } from "#protocol/codec.js";
-import { ClusterEvent } from "#protocol/event.js";
+import { EventBatch } from "#protocol/event.js";
 import { unreachable } from "#libs/core/assert.js";
 import { door } from "#libs/machine/door.js";
 import type { WriteOutcome } from "#libs/machine/vault.js";
@@ -49,7 +49,7 @@ interface Context {
   readonly api: ServedApi | undefined;
 }
 
-const events = codec(ClusterEvent);
+const eventBatch = codec(EventBatch);
 
 /** A write that does not count any more ends the term: nobody waits for it then. */
 function perform(
@@ -68,7 +68,7 @@ function perform(
       return api?.answer(effect);
     case "announce": {
       const { kind, about } = effect.event;
-      return bus.publish(subjects.event(kind, about), events.encode(effect.event));
+      return bus.publish(subjects.event(kind, about), eventBatch.encode({ events: [effect.event] }));
     }
     case "say":
       return log.warn(effect.message, effect.fields);

@@ -35,6 +35,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
     this.#parts.recorder.flush(at);
     this.#parts.updates.flush();
     this.#parts.stopping.proceed(at);
+    this.#parts.news.flush();
     return this.#effects;
   }
 

@@ -264,7 +264,12 @@ export type AgentEffect =
   | { readonly type: "register"; readonly attempt: number; readonly message: Register }
   | { readonly type: "report"; readonly report: Report }
   | { readonly type: "publishBatch"; readonly batch: StatusBatch }
-  | { readonly type: "tellEvent"; readonly event: ClusterEvent }
+  /** All of this kind. */
+  | {
+      readonly type: "tellEvents";
+      readonly kind: ClusterEvent["kind"];
+      readonly events: readonly ClusterEvent[];
+    }
   /** Asks something that only most of the cluster's servers together can answer. */
   | { readonly type: "reachCluster" }
   /** For the executors: the cluster was reached just now. */

@@ -5,11 +5,15 @@ import type { Instant } from "#libs/core/time.js";
 import type { AgentEffect } from "./events.js";
 import type { Task } from "./task.js";
 
-/** What the cluster's log of events hears from this agent. */
+/** The longest words of an update are 2000 characters: a message stays under 256 KB. */
+const eventsMax = 32;
+
+/** What the cluster's log of events hears from this agent: in order, what one moment brings together. */
 export class News {
   readonly #by: string;
   readonly #agent: string;
   readonly #emit: (effect: AgentEffect) => void;
+  #waiting: ClusterEvent[] = [];
 
   constructor(agent: string, emit: (effect: AgentEffect) => void) {
     this.#agent = agent;
@@ -32,6 +36,19 @@ export class News {
     this.#task(at, task, healthy ? "task-healthy" : "task-unhealthy", message);
   }
 
+  /** To be called when an event has been handled to its end. */
+  flush(): void {
+    const { length } = this.#waiting;
+    for (let from = 0; from < length;) {
+      const { kind } = this.#waiting[from]!;
+      let to = from + 1;
+      while (to < length && to - from < eventsMax && this.#waiting[to]!.kind === kind) to++;
+      this.#emit({ type: "tellEvents", kind, events: this.#waiting.slice(from, to) });
+      from = to;
+    }
+    if (length > 0) this.#waiting = [];
+  }
+
   #task(at: Instant, { spec, framework, latest }: Task, type: string, message: string): void {
     const { reason, exitCode, signal } = latest;
     const details = {
@@ -46,6 +63,6 @@ export class News {
   }
 
   #tell(at: Instant, event: Omit<ClusterEvent, "at" | "by">): void {
-    this.#emit({ type: "tellEvent", event: { ...event, at: at.wall, by: this.#by } });
+    this.#waiting.push({ ...event, at: at.wall, by: this.#by });
   }
 }

@@ -1,7 +1,7 @@
 import { filter, map, toArray } from "rxjs";
 import { Register, RegisterReply, Report, WhoIsReply } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
-import { ClusterEvent } from "#protocol/event.js";
+import { EventBatch } from "#protocol/event.js";
 import { StatusBatch, statusMessageId } from "#protocol/status.js";
 import type { Subjects } from "#protocol/subjects.js";
 import type { Bus } from "#libs/ports/bus.js";
@@ -32,7 +32,7 @@ export type BusEffect = Extract<
       | "register"
       | "report"
       | "publishBatch"
-      | "tellEvent"
+      | "tellEvents"
       | "reachCluster";
   }
 >;
@@ -45,7 +45,7 @@ const registerReply = codec(RegisterReply);
 const report = codec(Report);
 const whoIsReply = codec(WhoIsReply);
 const statusBatch = codec(StatusBatch);
-const clusterEvent = codec(ClusterEvent);
+const eventBatch = codec(EventBatch);
 
 const registerMs = 3000;
 const othersMs = 500;
@@ -68,11 +68,11 @@ export function performOnBus(world: BusWorld, effect: BusEffect, emit: Emit): vo
       return bus.publish(subjects.report(agent), report.encode(effect.report));
     case "publishBatch":
       return void publishBatch(world, effect, emit);
-    case "tellEvent":
+    case "tellEvents":
       // Not waited for: what happened is a hint, what is true can be asked for.
       return bus.publish(
-        subjects.event(effect.event.kind, effect.event.about),
-        clusterEvent.encode(effect.event),
+        subjects.event(effect.kind, agent),
+        eventBatch.encode({ events: [...effect.events] }),
       );
     case "reachCluster":
       return void reachCluster(world, emit);

@@ -25,7 +25,7 @@ const busEffects: Readonly<Record<BusEffect["type"], true>> = {
   register: true,
   report: true,
   publishBatch: true,
-  tellEvent: true,
+  tellEvents: true,
   reachCluster: true,
 };
 

@@ -74,7 +74,7 @@ export async function events(
         accept: "text/event-stream",
       });
       for await (const event of framesOf(response, follow)) {
-        last = event.sequence;
+        last = event.sequence ?? last;
         show(output, event.data);
       }
       if (!follow) return;
@@ -86,11 +86,11 @@ export async function events(
   }
 }
 
-/** Without follow: until nothing more has come for a moment. */
+/** Without follow: until nothing more has come for a moment. Of events that were told together only the last has a sequence. */
 async function* framesOf(
   response: Response,
   follow: boolean,
-): AsyncGenerator<{ sequence: number; data: ClusterEvent }> {
+): AsyncGenerator<{ sequence: number | undefined; data: ClusterEvent }> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (reader === undefined) return;
   let text = "";
@@ -109,8 +109,8 @@ async function* framesOf(
       for (const frame of frames) {
         const id = /^id: (\d+)$/m.exec(frame)?.[1];
         const data = /^data: (.*)$/m.exec(frame)?.[1];
-        if (id !== undefined && data !== undefined)
-          yield { sequence: Number(id), data: JSON.parse(data) as ClusterEvent };
+        if (data !== undefined)
+          yield { sequence: id === undefined ? id : Number(id), data: JSON.parse(data) as ClusterEvent };
       }
     }
   } finally {

@@ -1,18 +1,19 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import { codec } from "#protocol/codec.js";
-import { ClusterEvent, eventKinds } from "#protocol/event.js";
+import { EventBatch, eventKinds } from "#protocol/event.js";
 import type { Parts } from "./parts.js";
 
-const event = codec(ClusterEvent);
+const eventBatch = codec(EventBatch);
 
 /** A client that has so much unread is let go: it comes back with the id of the last event it read. */
 const unreadBytesMax = 1 << 20;
 const heartbeatMs = 10_000;
 
 /**
- * `/cluster/events`: what happens, as Server-Sent Events with the stream's sequence as id. `Last-Event-ID` (or `?after=`)
- * resumes behind that event; `after=0` is from the beginning of what is kept; else only what is new.
+ * `/cluster/events`: what happens, as Server-Sent Events. Of those that were told together the last one has an id, the stream's
+ * sequence: `Last-Event-ID` (or `?after=`) resumes behind it, and no event is missed. `after=0` is from the beginning of what is
+ * kept; else only what is new.
  */
 export function eventRoute(app: FastifyInstance, { streams, subjects, clock }: Parts): void {
   app.get<{ Querystring: { kind?: (typeof eventKinds)[number]; after?: number } }>(
@@ -49,11 +50,8 @@ export function eventRoute(app: FastifyInstance, { streams, subjects, clock }: P
         .read(subjects.eventStream, after === undefined ? { filter } : { after, filter })
         .subscribe({
           next({ bytes, sequence }) {
-            const decoded = event.decode(bytes);
-            if (decoded.ok)
-              out.write(
-                `id: ${sequence}\nevent: ${decoded.value.kind}\ndata: ${JSON.stringify(decoded.value)}\n\n`,
-              );
+            const decoded = eventBatch.decode(bytes);
+            if (decoded.ok) out.write(frames(decoded.value, sequence));
             if (out.writableLength > unreadBytesMax) out.destroy();
           },
           error: () => out.destroy(),
@@ -72,3 +70,12 @@ export function eventRoute(app: FastifyInstance, { streams, subjects, clock }: P
     },
   );
 }
+
+/** What was told together, as frames of which the last has the id. */
+export const frames = ({ events }: EventBatch, sequence: number): string =>
+  events
+    .map((event, index) => {
+      const id = index === events.length - 1 ? `id: ${sequence}\n` : "";
+      return `${id}event: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
+    })
+    .join("");

@@ -8,7 +8,7 @@ import {
 } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
 import { refusal } from "#protocol/errors.js";
-import { ClusterEvent } from "#protocol/event.js";
+import { EventBatch } from "#protocol/event.js";
 import { FrameworkEvent } from "#protocol/framework.js";
 import type { Offer, SealedOffer } from "#protocol/offer.js";
 import type { Subjects } from "#protocol/subjects.js";
@@ -27,7 +27,7 @@ const drainMessage = codec(Drain);
 const drainReply = codec(DrainReply);
 const removal = codec(RemoveFramework);
 const frameworkEvent = codec(FrameworkEvent);
-const clusterEvent = codec(ClusterEvent);
+const eventBatch = codec(EventBatch);
 const utf8 = new TextEncoder();
 
 /** A framework or an agent that does not answer for so long has not heard us. */
@@ -89,7 +89,7 @@ export function perform(world: PerformWorld, effect: MasterEffect, emit: (event:
     case "publishEvent": {
       const { event } = effect;
       log.info(`${event.kind} ${event.about} ${event.type}: ${event.message}`);
-      return bus.publish(subjects.event(event.kind, event.about), clusterEvent.encode(event));
+      return bus.publish(subjects.event(event.kind, event.about), eventBatch.encode({ events: [event] }));
     }
     case "log":
       return log[effect.level](effect.message, effect.fields);

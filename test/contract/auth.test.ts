@@ -120,6 +120,7 @@ describe("who may say what on the bus", function () {
     ],
     ["mine", "a status", [subjects.status("theirs", "a1"), subjects.status(who.mine.id, "a1")]],
     ["a2", "another agent's status", [subjects.status("theirs", "a1")]],
+    ["a2", "what happened on another agent", [subjects.event("task", "a1"), subjects.event("agent", "a1")]],
     [
       "mine",
       "the view of another's sandbox",
@@ -235,8 +236,8 @@ describe("who may say what on the bus", function () {
     const reading = party("gateway")
       .streams.read(eventStream, { after: 0 })
       .subscribe(({ subject }) => events.push(subject));
-    party("a1").bus.publish(subjects.event("task", "t"), bytes("{}"));
-    await eventually("the event", () => events.includes(subjects.event("task", "t")));
+    party("a1").bus.publish(subjects.event("task", "a1"), bytes("{}"));
+    await eventually("the event", () => events.includes(subjects.event("task", "a1")));
     reading.unsubscribe();
     for (const { refused } of parties.values()) assert.deepEqual([...refused], []);
   });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "#setup/tools.mjs";
-import type { ClusterEvent } from "#protocol/event.js";
+import type { EventBatch } from "#protocol/event.js";
 import { Subjects } from "#protocol/subjects.js";
 import { type Child, startChild } from "#test/support/child.js";
 import { eventually } from "#test/support/eventually.js";
@@ -83,8 +83,8 @@ describe("what could allow an offer leads to one within 20 ms", function () {
     nats = await startNats();
     link = await connected(nats.url, "watcher");
     link.bus.messages(subjects.eventAll).subscribe((message) => {
-      const { kind, type, about, at } = read<ClusterEvent>(message.bytes);
-      if (kind === "agent" && type === "registered" && !registered.has(about)) registered.set(about, at);
+      for (const { kind, type, about, at } of read<EventBatch>(message.bytes).events)
+        if (kind === "agent" && type === "registered" && !registered.has(about)) registered.set(about, at);
     });
     run("master", {});
     startAgent();

@@ -75,7 +75,7 @@ describe("agent: health checks", () => {
       [update?.state, update?.healthy, update?.message],
       ["running", false, "connection refused"],
     );
-    assert.equal(scene.last("tellEvent").event.type, "task-unhealthy");
+    assert.equal(scene.last("tellEvents").events[0]?.type, "task-unhealthy");
   });
 
   it("does not count failures within the grace before the first success", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Static, TSchema } from "typebox";
 import { Register, RemoveFrameworkReply, RescindReply, WhoIsReply } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
-import { ClusterEvent } from "#protocol/event.js";
+import { type ClusterEvent, EventBatch } from "#protocol/event.js";
 import { AcceptReply, KillReply, ReconcileReply } from "#protocol/launch.js";
 import type { Offer } from "#protocol/offer.js";
 import { SandboxReply, TasksReply } from "#protocol/sandbox.js";
@@ -75,7 +75,7 @@ class Stage {
       delivery.acknowledge();
     });
     bus.messages(subjects.eventAll).subscribe(({ bytes }) => {
-      this.events.push(valid(ClusterEvent, bytes));
+      this.events.push(...valid(EventBatch, bytes).events);
     });
     await this.start();
     await this.world.runUntil("the registration", () => this.registrations.length > 0);

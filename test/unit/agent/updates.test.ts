@@ -91,18 +91,39 @@ describe("agent: updates (R5)", () => {
     assert.equal(scene.all("publishBatch").flatMap(({ batch }) => batch.updates).length, 100);
   });
 
+  it("tells of what happens to many tasks at a time in few messages, in order", () => {
+    const scene = Scene.registered();
+    scene.journalAnswers = false;
+    const ids = Array.from({ length: 40 }, (_, number) => `web.${number}`);
+    scene.accept(ids.map((id) => taskSpec(id, { resources: small })));
+    scene.written();
+    for (const task of ids)
+      scene.do({ type: "prepareFailed", task, fault: { reason: "launch-failed", message: "no room" } });
+    scene.journalAnswers = true;
+    scene.written();
+    const told = scene.all("tellEvents").filter(({ kind }) => kind === "task");
+    assert.deepEqual(
+      told.map(({ events }) => events.length),
+      [1, 32, 7],
+    );
+    assert.deepEqual(
+      told.flatMap(({ events }) => events.map(({ about }) => about)),
+      ids,
+    );
+  });
+
   it("tells the cluster's events what became of a task, with framework, reason and exit code", () => {
     const scene = Scene.registered();
     scene.run(taskSpec("web.1"));
     scene.exit("web.1", 9);
     assert.deepEqual(
-      scene.all("tellEvent").map(({ event }) => [event.type, event.about, event.by]),
+      scene.all("tellEvents").flatMap(({ events }) => events.map(({ type, about, by }) => [type, about, by])),
       [
         ["task-running", "web.1", "agent/agent-a"],
         ["task-failed", "web.1", "agent/agent-a"],
       ],
     );
-    assert.deepEqual(scene.last("tellEvent").event.details, {
+    assert.deepEqual(scene.last("tellEvents").events[0]?.details, {
       agent: "agent-a",
       framework: "apps",
       name: "web",

@@ -42,7 +42,7 @@ describe("grants", () => {
       ),
       // Heard through the stream only.
       [subjects.status(f, a), ["agent"], []],
-      [subjects.event("task", "t"), ["agent"], []],
+      [subjects.event("task", a), ["agent"], []],
       [subjects.event("app", "/x"), ["apps"], []],
       [subjects.event("job", "x"), ["jobs"], []],
       [subjects.api("master", "agents"), ["gateway"], ["master"]],
