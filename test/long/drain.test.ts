@@ -6,7 +6,7 @@ import { ROOT } from "#setup/tools.mjs";
 import { eventually } from "#test/support/eventually.js";
 import type { Run, Task } from "#test/e2e/support/api.js";
 import { type LocalCluster, startCluster } from "#test/e2e/support/cluster.js";
-import { prepareWork, small, webApp } from "#test/e2e/support/work.js";
+import { boxApp, jarApp, prepareWork, small, type Work, webApp } from "#test/e2e/support/work.js";
 
 interface AgentAnswer {
   readonly info: { readonly id: string };
@@ -21,9 +21,10 @@ describe("draining an agent", function () {
   this.timeout(180_000);
   let cluster: LocalCluster;
   let watch: Watch;
+  let work: Work;
   before(async () => {
     cluster = await startCluster({ flags: ["--empty", "--agents", "3", "--copies", "2"] });
-    const work = await prepareWork(cluster.dockerSocket);
+    work = await prepareWork(cluster.dockerSocket);
     const app = webApp("/drain/web", webs, work);
     // On a busy machine an answer may take its time.
     const healthChecks = app.healthChecks.map((check) => ({ ...check, timeoutSeconds: 10 }));
@@ -39,7 +40,7 @@ describe("draining an agent", function () {
   const agentOf = (id: string) => cluster.api.get<AgentAnswer>(`/cluster/agents/${id}`);
   const order = (id: string, verb: "drain" | "activate", body?: object) =>
     cluster.api.send("POST", `/cluster/agents/${id}/${verb}`, body);
-  const on = async (id: string, name: string) =>
+  const on = async (id: string, name?: string) =>
     (await cluster.api.tasks(name)).filter(({ agent, latest }) => agent === id && latest.state === "running");
   const leader = () => cluster.api.get<{ epoch: number }>("/cluster/leader");
   const healthyOn = async (isOf: (agent: string) => boolean): Promise<number> => {
@@ -132,6 +133,27 @@ describe("draining an agent", function () {
       "/v1/jobs/drain.long?embed=activeRuns",
     );
     assert.equal(activeRuns.length, 1, "the same run goes on: no retry was used up");
+  });
+
+  it("moves containers and JVMs too, and goes on when the agent itself dies in the middle", async () => {
+    const apps = [boxApp("/drain/box", 3, work), jarApp("/drain/jar", 3, work)];
+    for (const app of apps) await cluster.api.deploy(app, 60_000);
+    for (const { id } of apps) assert.equal((await on("agent-b", id)).length, 1, `of ${id}, spread`);
+    assert.equal((await order("agent-b", "drain")).status, 200);
+    await cluster.crash("agent-b");
+    await eventually(
+      "the agent to be drained",
+      async () =>
+        (await agentOf("agent-b").catch(() => undefined))?.drain?.state === "drained" &&
+        (await on("agent-b")).length === 0,
+      60_000,
+    );
+    for (const { id } of apps) {
+      const { tasksRunning } = await cluster.api.settled(id, 20_000);
+      assert.equal(tasksRunning, 3, id);
+    }
+    assert.equal((await order("agent-b", "activate")).status, 200);
+    for (const { id } of apps) await cluster.api.remove(id);
   });
 
   it("is drained without a body; bad input and unknown agents are refused", async () => {
