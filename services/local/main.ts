@@ -6,6 +6,7 @@ import { demoAssets } from "./demo/assets.js";
 import { Demo } from "./demo/demo.js";
 import { GatewayClient } from "./gateway-client.js";
 import { LiveTable } from "./live-table.js";
+import { stopAsked } from "./signals.js";
 import { StartFailure } from "./start-failure.js";
 
 const lookEveryMs = 200;
@@ -17,7 +18,7 @@ const table = new LiveTable(process.stdout);
 
 /** Runs the cluster until a signal; the exit code. */
 async function run(options: Options): Promise<number> {
-  const stopAsked = signalled();
+  const stop = stopAsked(process, clock, leave);
   const say = (line: string) => table.say(line);
   const cluster = await LocalCluster.prepare(options, clock, say);
   try {
@@ -31,9 +32,9 @@ async function run(options: Options): Promise<number> {
     say(`data    ${options.data}, logs in ${options.data}/log`);
     const client = new GatewayClient(first);
     const until = new Deadline(clock, patienceMs);
-    void stopAsked.then(() => until.cancel());
-    await Promise.race([stopAsked, bringUp(cluster, client, options, until)]);
-    const signal = await stopAsked;
+    void stop.then(() => until.cancel());
+    await Promise.race([stop, bringUp(cluster, client, options, until)]);
+    const signal = await stop;
     say(`${signal}: ending the cluster${options.keepTasks ? ", its tasks go on" : " and its tasks"}`);
     return 0;
   } finally {
@@ -135,15 +136,10 @@ async function eventually(holds: () => Promise<boolean>, until: Deadline, late: 
   }
 }
 
-/** Kept at the first signal; a second one ends this program at once. */
-function signalled(): Promise<NodeJS.Signals> {
-  return new Promise((done) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-      process.once(signal, () => {
-        done(signal);
-        process.once(signal, () => process.exit(130));
-      });
-  });
+/** The user cannot wait: what still runs is ended by the next start. */
+function leave(signal: NodeJS.Signals): never {
+  table.say(`${signal} again: leaving at once; the next start ends what is left`);
+  process.exit(130);
 }
 
 try {

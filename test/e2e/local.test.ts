@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { AgentView } from "#protocol/api.js";
 import { eventually } from "#test/support/eventually.js";
 import { anyPorts, type LocalCluster, startCluster, startLocal } from "./support/cluster.js";
@@ -68,9 +68,7 @@ describe("a cluster on one machine", function () {
 
   it("ending it ends its tasks and its processes; the next start brings the same apps back", async () => {
     await cluster.api.deploy(sleeper("/local/app", 3));
-    const pids = readdirSync(`${cluster.data}/run`).map((file) =>
-      Number(readFileSync(`${cluster.data}/run/${file}`, "utf8")),
-    );
+    const pids = pidsOf(cluster.data);
     await cluster.end();
     assert.deepEqual(pids.filter(isAlive), []);
     assert.deepEqual(sleepersOf(cluster.data), []);
@@ -78,6 +76,18 @@ describe("a cluster on one machine", function () {
     cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2"] });
     const app = await cluster.api.settled("/local/app");
     assert.equal(app.tasksRunning, 3);
+  });
+
+  it("Ctrl-C, which comes from the terminal and from npm too, ends as much", async () => {
+    await cluster.api.settled("/local/app");
+    const pids = pidsOf(cluster.data);
+    await cluster.interrupt();
+    assert.match(cluster.output(), /^SIGINT: ending the cluster and its tasks$/m);
+    assert.doesNotMatch(cluster.output(), /at once/);
+    assert.deepEqual(pids.filter(isAlive), []);
+    assert.deepEqual(sleepersOf(cluster.data), []);
+    cluster = await startCluster({ data: cluster.data, flags: ["--empty", "--agents", "2"] });
+    assert.doesNotMatch(cluster.output(), /left by an earlier start/);
   });
 
   it("what a killed cluster left is ended by the next start, which finds its tasks again", async () => {
@@ -142,6 +152,13 @@ const runningIds = async ({ api }: LocalCluster): Promise<string[]> =>
     .filter(({ latest }) => latest.state === "running")
     .map(({ spec }) => spec.id)
     .toSorted();
+
+/** Of all that the cluster runs, its Docker engine too. */
+function pidsOf(data: string): number[] {
+  const files = readdirSync(`${data}/run`).map((file) => `${data}/run/${file}`);
+  const engine = ["docker.pid", "containerd.pid"].map((file) => `${data}/docker/${file}`).filter(existsSync);
+  return [...files, ...engine].map((file) => Number(readFileSync(file, "utf8")));
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -27,7 +27,9 @@ export interface LocalCluster {
   output(): string;
   /** kill -9 of the supervisor: what it started goes on without it. */
   kill(): Promise<void>;
-  /** Asks it to end, as Ctrl-C does, and waits until it has. The data stays. */
+  /** Ctrl-C under `npm start`: SIGINT from the terminal, and once more from npm. Kept when it has ended. */
+  interrupt(): Promise<void>;
+  /** Asks it to end, as a service manager does, and waits until it has. The data stays. */
   end(): Promise<void>;
   /** The same, and the data goes. */
   remove(): Promise<void>;
@@ -72,6 +74,13 @@ export async function startCluster({
     },
     output: () => local.output(),
     kill: () => local.end("SIGKILL"),
+    async interrupt() {
+      const ended = local.end("SIGINT");
+      // Sooner, the two would be one to it.
+      await eventually("it to have heard", () => local.output().includes("SIGINT"));
+      local.process.kill("SIGINT");
+      await ended;
+    },
     end: () => local.end("SIGTERM"),
     async remove() {
       await local.end("SIGTERM");
