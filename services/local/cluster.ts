@@ -206,6 +206,7 @@ export class LocalCluster {
       share,
       keyFile: await this.data.agentKeyFile(share.id, sealer.agentKey(share.id)),
       dockerSocket: this.dockerSocket,
+      jdks: this.tools.jdks.map(({ home }) => home),
       killOnStop: !this.#options.keepTasks,
       endAtOnce,
       tasksAsRoot: this.#tasksAsRoot,

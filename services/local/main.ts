@@ -1,3 +1,4 @@
+import type { AgentView } from "#protocol/api.js";
 import { type Options, parseOptions, UsageError } from "#setup/options.mjs";
 import { SystemClock } from "#libs/adapters/clock.js";
 import { type Clock, delay } from "#libs/ports/clock.js";
@@ -49,7 +50,7 @@ async function bringUp(
   until: Deadline,
 ): Promise<void> {
   const late = () => table.say(`not all agents have registered yet; see ${options.data}/log`);
-  await eventually(async () => (await registeredAgents(client)) >= options.agents, until, late);
+  await eventually(async () => (await registeredAgents(client)).length >= options.agents, until, late);
   // Frameworks start nothing while an agent that has tasks of theirs may still come.
   for (const agent of cluster.departedAgents)
     await eventually(
@@ -69,9 +70,9 @@ async function bringUp(
   table.say(`ready ${client.url}`);
 }
 
-async function registeredAgents(client: GatewayClient): Promise<number> {
-  const agents = (await client.get<{ state: string }[]>("/cluster/agents")) ?? [];
-  return agents.filter(({ state }) => state === "registered").length;
+async function registeredAgents(client: GatewayClient): Promise<readonly AgentView[]> {
+  const agents = (await client.get<AgentView[]>("/cluster/agents")) ?? [];
+  return agents.filter(({ state }) => state === "registered");
 }
 
 async function areFrameworksThere(client: GatewayClient): Promise<boolean> {
@@ -86,6 +87,7 @@ async function showDemo(cluster: LocalCluster, client: GatewayClient, until: Dea
   const assets = await demoAssets({
     tools,
     dockerSocket,
+    offered: (await registeredAgents(client)).flatMap(({ info }) => info.executors),
     outDir: cluster.data.in("demo"),
     say: (line) => table.say(line),
   });

@@ -85,6 +85,8 @@ export interface AgentOptions {
   readonly share: AgentShare;
   readonly keyFile: string;
   readonly dockerSocket: string | undefined;
+  /** Homes of those that the set-up found: it looks in more places than an agent does. */
+  readonly jdks: readonly string[];
   readonly killOnStop: boolean;
   /** Only ends the tasks that it has, and itself. */
   readonly endAtOnce?: boolean;
@@ -95,7 +97,7 @@ export interface AgentOptions {
 export const agentProgram = (
   common: Common,
   data: DataDirectory,
-  { share, keyFile, dockerSocket, killOnStop, endAtOnce = false, tasksAsRoot }: AgentOptions,
+  { share, keyFile, dockerSocket, jdks, killOnStop, endAtOnce = false, tasksAsRoot }: AgentOptions,
 ): Program => ({
   ...service(
     "agent",
@@ -111,6 +113,7 @@ export const agentProgram = (
       EMPORION_AGENT_DISK: String(share.disk),
       EMPORION_AGENT_PORTS: share.ports.join("-"),
       EMPORION_AGENT_ATTRIBUTES: `rack:${share.rack}`,
+      ...jdksVariable(jdks),
       EMPORION_AGENT_KILL_ON_STOP: String(killOnStop),
       EMPORION_AGENT_END_AT_ONCE: String(endAtOnce),
       ...(tasksAsRoot && { EMPORION_AGENT_ALLOW_ROOT: "true", EMPORION_AGENT_DEFAULT_USER: "root" }),
@@ -122,6 +125,12 @@ export const agentProgram = (
   name: share.id,
   stopMs: 30_000,
 });
+
+/** Those that the user names stay. */
+function jdksVariable(homes: readonly string[]): Record<string, string> {
+  const all = [...(process.env["EMPORION_AGENT_JDKS"]?.split(",") ?? []), ...homes].filter(Boolean);
+  return all.length === 0 ? {} : { EMPORION_AGENT_JDKS: all.join(",") };
+}
 
 export const appsProgram = (common: Common): Program =>
   service("apps", common, { kind: "apps", id: "apps" }, {});

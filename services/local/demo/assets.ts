@@ -1,12 +1,16 @@
 import { BUSYBOX_IMAGE, buildBusyboxImage } from "#setup/image.mjs";
 import { buildDemoJar } from "#setup/jar.mjs";
 import { ROOT, type Tools } from "#setup/tools.mjs";
+import { jdkMatches } from "#libs/core/fits.js";
+import type { ExecutorInfo } from "#protocol/offer.js";
 import { isOpenToAll } from "../open-to-all.js";
-import type { DemoOptions } from "./definitions.js";
+import { type DemoOptions, jarNeeds } from "./definitions.js";
 
 export interface AssetsOptions {
   readonly tools: Tools;
   readonly dockerSocket: string | undefined;
+  /** What the agents offer: what none of them can run would wait for ever. */
+  readonly offered: readonly ExecutorInfo[];
   readonly outDir: string;
   readonly say: (line: string) => void;
 }
@@ -21,27 +25,27 @@ export async function demoAssets(options: AssetsOptions): Promise<DemoOptions> {
   return { root: ROOT, image, jar, node: { path: process.execPath, everybodyMayRun } };
 }
 
-async function demoImage({ tools, dockerSocket, say }: AssetsOptions): Promise<string | undefined> {
-  if (dockerSocket === undefined || tools.busybox.path === undefined) {
-    const why =
-      dockerSocket === undefined
-        ? "there is no Docker engine"
-        : "there is no static busybox to make its image of";
+async function demoImage({ tools, dockerSocket, offered, say }: AssetsOptions): Promise<string | undefined> {
+  const none = (why: string) => {
     say(`/demo/box is left out: ${why}`);
     return undefined;
-  }
+  };
+  if (dockerSocket === undefined) return none("there is no Docker engine");
+  if (!offered.some(({ kind }) => kind === "container")) return none("no agent offers containers");
+  if (tools.busybox.path === undefined) return none("there is no static busybox to make its image of");
   try {
     await buildBusyboxImage({ socket: dockerSocket, busybox: tools.busybox.path });
     return BUSYBOX_IMAGE;
   } catch (cause) {
-    say(`/demo/box is left out: its image could not be made: ${(cause as Error).message}`);
-    return undefined;
+    return none(`its image could not be made: ${(cause as Error).message}`);
   }
 }
 
-async function demoJar({ tools, outDir, say }: AssetsOptions): Promise<string | undefined> {
-  if (tools.jdks.length === 0) {
-    say("/demo/jar is left out: there is no JDK");
+async function demoJar({ tools, offered, outDir, say }: AssetsOptions): Promise<string | undefined> {
+  const releases = offered.flatMap(({ jdks = [] }) => jdks.map(({ release }) => release));
+  if (!releases.some((release) => jdkMatches(jarNeeds, release))) {
+    const found = releases.length === 0 ? "" : `, they have ${[...new Set(releases)].join(", ")}`;
+    say(`/demo/jar is left out: no agent offers a JDK ${jarNeeds}${found}`);
     return undefined;
   }
   return buildDemoJar({ javac: tools.jdks.find(({ javac }) => javac !== undefined)?.javac, outDir });

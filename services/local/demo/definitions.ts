@@ -59,7 +59,7 @@ export function demoApps({
   };
   const jvm = jar !== undefined && {
     id: "/demo/jar",
-    jvm: { jar: "demo.jar" },
+    jvm: { jar: "demo.jar", version: jarNeeds },
     fetch: [{ uri: fileUri(jar), path: "demo.jar" }],
     instances: 1,
     cpus: 0.1,
@@ -69,6 +69,9 @@ export function demoApps({
   };
   return [web, box, jvm].filter((each) => each !== false);
 }
+
+/** It is compiled for that release. */
+export const jarNeeds = ">=11";
 
 export const piRuns = 4;
 
