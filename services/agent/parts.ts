@@ -160,6 +160,7 @@ export class Parts {
       emit,
       offers,
       cut: (_, then) => this.cut(then),
+      recorded: (at, then) => this.recorder.after(at, then),
       message: (at, report) => {
         const drain = this.drain.order(at);
         return { info: this.#info(), bootId, report, ...(drain && { drain }) };

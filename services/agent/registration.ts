@@ -16,6 +16,8 @@ export interface RegistrationOptions {
   readonly offers: Offers;
   /** Begins a generation: voids, forgets, records; `then` when it is safe. */
   readonly cut: (at: Instant, then: (at: Instant) => void) => void;
+  /** When the generation that was begun last is recorded; at once when it is. */
+  readonly recorded: (at: Instant, then: (at: Instant) => void) => void;
   readonly message: (at: Instant, report: Report) => Register;
   readonly report: () => Omit<Report, "sequence">;
 }
@@ -32,7 +34,7 @@ const reportIntervalMs = 5000;
  * The agent's standing with the leader.
  *
  * - M1 Each registration is a cut: with it begins a generation in which no offer was made yet. One that nobody got is sent
- *   again in the same generation, for nobody can have made offers on it.
+ *   again in the same generation, for nobody can have made offers on it. It is shown to nobody before it is recorded.
  * - M2 It registers again under each epoch that is news, after each connection that was lost, and after a sleep so long that
  *   it may have been given up.
  * - M3 A report is a snapshot with a sequence number of its own: within 10 ms after a change, and in each interval.
@@ -150,7 +152,7 @@ export class Registration {
       this.#options.offers.open();
       this.#options.emit({ type: "register", attempt, message: this.#options.message(then, this.report()) });
     };
-    if (this.#isUnseen) send(at);
+    if (this.#isUnseen) this.#options.recorded(at, send);
     else {
       this.#isUnseen = true;
       this.#options.cut(at, send);

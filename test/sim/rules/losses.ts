@@ -14,10 +14,13 @@ const minuteMs = 60_000;
 
 /**
  * R7 Nobody is declared lost by someone who may be cut off himself: who says so was connected for one whole agent time-out. And no more
- * than a set share within a minute, by each master, who may have led before: leaders tell each other by the wall clock.
+ * than a set share within a minute, by all masters together: a loss is told when it is stored, with the wall clock, and the next
+ * leader counts it.
  */
 export class LossesRule {
   readonly #options: LossesRuleOptions;
+  /** When each agent was given up last. One that is given up again is still one. */
+  readonly #losses = new Map<string, number>();
 
   constructor(options: LossesRuleOptions) {
     this.#options = options;
@@ -27,15 +30,12 @@ export class LossesRule {
   watch(master: string): WatchedMaster {
     const { breach, now, agentTimeoutMs, mostPerMinute } = this.#options;
     let since = Number.POSITIVE_INFINITY;
-    /** By agent: one that is given up again by a leader who could not know of it is still one. */
-    let losses = new Map<string, number>();
+    const losses = this.#losses;
     return {
       connection: (isConnected) => {
         since = isConnected ? Math.min(since, now()) : Number.POSITIVE_INFINITY;
       },
-      clockSet: () => {
-        losses = new Map();
-      },
+      clockSet: () => losses.clear(),
       lost: (agent) => {
         const forMs = now() - since;
         if (forMs < agentTimeoutMs)

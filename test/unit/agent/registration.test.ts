@@ -36,6 +36,18 @@ describe("agent: registration", () => {
     assert.deepEqual(generations(scene), [2]);
   });
 
+  it("nor when it is to register once more while that is being written", () => {
+    const scene = Scene.registered();
+    scene.journalAnswers = false;
+    scene.do({ type: "leaderAnnounced", epoch: 2, master: "master-2", fraction: 0 });
+    scene.pass(1);
+    scene.do({ type: "leaderAnnounced", epoch: 3, master: "master-3", fraction: 0 });
+    scene.pass(1);
+    assert.deepEqual(generations(scene), []);
+    scene.written();
+    assert.deepEqual(generations(scene), [2]);
+  });
+
   it("tries again in the same generation while nobody gets it, with growing pauses", () => {
     const scene = started();
     for (let count = 0; count < 3; count++) {
