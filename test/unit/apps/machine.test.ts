@@ -269,6 +269,20 @@ describe("apps", () => {
       assert.deepEqual([view(play).settled, view(play).failures], [true, 0]);
     });
 
+    it("are forgiven after as long as ever when the clock is set meanwhile", () => {
+      for (const aheadMs of [-3_600_000, 3_600_000]) {
+        const play = cluster();
+        put(play, { backoffSeconds: 1 });
+        play.ends(aliveIds(play)[0]!, { exitCode: 3, reason: "exited" });
+        play.pass(1000);
+        play.wallAheadMs = aheadMs;
+        play.pass(9_999);
+        assert.equal(view(play).settled, false);
+        play.pass(1);
+        assert.deepEqual([view(play).settled, view(play).failures], [true, 0]);
+      }
+    });
+
     it("scaled down to what has run well, or to nothing, it is settled, whatever failed before", () => {
       const play = cluster();
       put(play, { backoffSeconds: 60, instances: 2 });
