@@ -10,16 +10,31 @@ export interface Child {
   end(signal: NodeJS.Signals): Promise<void>;
 }
 
-const running = new Set<ChildProcess>();
+const running = new Set<() => void>();
 process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
+  for (const kill of running) kill();
 });
 
-/** With our own environment unless another is given. */
-export function startChild(path: string, argv: readonly string[], env?: NodeJS.ProcessEnv): Child {
-  const child = spawn(path, argv, { stdio: ["ignore", "pipe", "pipe"], ...(env && { env }) });
-  running.add(child);
-  child.once("exit", () => running.delete(child));
+/**
+ * With our own environment unless another is given.
+ * @param leads a process group, as what is typed at a terminal does: signals go to all of it
+ */
+export function startChild(
+  path: string,
+  argv: readonly string[],
+  env?: NodeJS.ProcessEnv,
+  { leads = false } = {},
+): Child {
+  const child = spawn(path, argv, {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: leads,
+    ...(env && { env }),
+  });
+  const signalled = (signal: NodeJS.Signals) =>
+    leads && child.pid !== undefined ? process.kill(-child.pid, signal) : child.kill(signal);
+  const kill = () => void signalled("SIGKILL");
+  running.add(kill);
+  child.once("exit", () => running.delete(kill));
   let text = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (piece: Buffer) => (text = (text + piece.toString()).slice(-20_000)));
@@ -29,7 +44,7 @@ export function startChild(path: string, argv: readonly string[], env?: NodeJS.P
     async end(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
-      child.kill(signal);
+      signalled(signal);
       await ended;
     },
   };

@@ -43,6 +43,10 @@ export interface ClusterOptions {
   readonly flags?: readonly string[];
   /** Besides that of the tests. */
   readonly env?: Readonly<Record<string, string>>;
+  /** With npm and the set-up before it, in a process group of its own, as at a terminal. */
+  readonly throughNpm?: boolean;
+  /** How long it may take to be ready; 120 s unless given. */
+  readonly readyMs?: number;
 }
 
 /** A whole cluster, as `npm start -- --empty` makes it, on ports of its own. */
@@ -50,9 +54,11 @@ export async function startCluster({
   data = mkdtempSync(join(tmpdir(), "emporion-")),
   flags = ["--empty"],
   env = {},
+  throughNpm = false,
+  readyMs = 120_000,
 }: ClusterOptions = {}): Promise<LocalCluster> {
-  const local = startLocal(["--data", data, ...anyPorts, ...flags], env);
-  const url = await eventually("the cluster to be ready", () => readyUrl(local), 120_000);
+  const local = (throughNpm ? npmStart : startLocal)(["--data", data, ...anyPorts, ...flags], env);
+  const url = await eventually("the cluster to be ready", () => readyUrl(local), readyMs);
   const said = (pattern: RegExp): string => pattern.exec(local.output())?.[1] ?? "";
   const pid = (name: string): number => Number(readFileSync(join(data, "run", `${name}.pid`), "utf8"));
   return {
@@ -76,6 +82,7 @@ export async function startCluster({
     kill: () => local.end("SIGKILL"),
     async interrupt() {
       const ended = local.end("SIGINT");
+      if (throughNpm) return ended;
       // Sooner, the two would be one to it.
       await eventually("it to have heard", () => local.output().includes("SIGINT"));
       local.process.kill("SIGINT");
@@ -96,6 +103,9 @@ export const startLocal = (flags: readonly string[], env: Readonly<Record<string
     ["--enable-source-maps", join(ROOT, ".build/services/local/main.js"), ...flags],
     { ...process.env, ...env },
   );
+
+const npmStart = (flags: readonly string[], env: Readonly<Record<string, string>>): Child =>
+  startChild("npm", ["start", "--prefix", ROOT, "--", ...flags], { ...process.env, ...env }, { leads: true });
 
 /** Flags that let several clusters run side by side. */
 export const anyPorts = [
