@@ -58,7 +58,7 @@ export class Client {
       await response.body?.cancel();
       throw new Failure(
         "unreachable",
-        `what answers at ${this.url} is not Emporion's gateway (HTTP ${response.status}); --url or EMPORION_URL names another address`,
+        `what answers at ${this.url} is not Emporion's gateway (HTTP ${response.status}); ${otherAddress}`,
       );
     }
     if (response.ok) return response;
@@ -69,10 +69,7 @@ export class Client {
     try {
       return await fetch(`${this.url}${path}`, init);
     } catch (cause) {
-      throw new Failure(
-        "unreachable",
-        `${whyUnreached(this.url, cause as Error)}; --url or EMPORION_URL names another address`,
-      );
+      throw new Failure("unreachable", whyUnreached(this.url, cause as Error));
     }
   }
 }
@@ -80,12 +77,18 @@ export class Client {
 function whyUnreached(url: string, cause: Error): string {
   const inner = cause.cause as (Error & { code?: string }) | undefined;
   const code = inner?.code ?? "";
+  // A gateway that ends closes its connections, those with an answer under way too.
+  if (brokenOff.has(code))
+    return `the connection to ${url} broke before the answer was there (${inner?.message}): what was asked may or may not have been done`;
   // Node's HTTP parser: something answers, in another language.
-  if (code.startsWith("HPE_") || code === "UND_ERR_SOCKET")
-    return `what answers at ${url} does not speak HTTP, so it is not Emporion's gateway`;
+  if (code.startsWith("HPE_"))
+    return `what answers at ${url} does not speak HTTP, so it is not Emporion's gateway; ${otherAddress}`;
   const why = code === "ECONNREFUSED" ? "nobody listens there" : code || inner?.message || cause.message;
-  return `no cluster answers at ${url} (${why}): is it running? \`npm start\` runs one`;
+  return `no cluster answers at ${url} (${why}): is it running? \`npm start\` runs one; ${otherAddress}`;
 }
+
+const brokenOff: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+const otherAddress = "--url or EMPORION_URL names another address";
 
 async function refusedFailure(response: Response): Promise<Failure> {
   const body = (await response.json().catch(() => ({}))) as ErrorBody;

@@ -1,7 +1,7 @@
 import yoctoSpinner from "yocto-spinner";
 import { systemClock } from "./clock.js";
 import { delay } from "#libs/ports/clock.js";
-import { Failure } from "./failure.js";
+import { exitCodes, Failure } from "./failure.js";
 
 export interface Step<T> {
   /** What is said while waiting. */
@@ -28,7 +28,10 @@ const hinderedEveryMs = 3000;
 
 const nothing = async (): Promise<readonly string[]> => [];
 
-/** Looks again and again until it is done, and says where it stands: on a terminal in one line that changes, else a line a change. */
+/**
+ * Looks again and again until it is done, and says where it stands; also while the cluster cannot be reached, for what was asked goes
+ * on without us. On a terminal in one line that changes, else a line a change.
+ */
 export async function waitFor<T>(
   look: () => Promise<Step<T>>,
   { timeoutMs, quiet, goal, late = nothing, hindered = nothing }: WaitOptions,
@@ -46,7 +49,7 @@ export async function waitFor<T>(
   let askAt = clock.now().mono + hinderedEveryMs;
   try {
     for (;;) {
-      const step = await look();
+      const step = await look().catch(awayStep);
       if (spinner !== undefined) spinner.text = `${step.text}${step.live ?? ""}`;
       else if (!quiet && step.text !== said) say(step.text);
       said = step.text;
@@ -70,4 +73,9 @@ export async function waitFor<T>(
   } finally {
     spinner?.stop();
   }
+}
+
+function awayStep(cause: unknown): Step<never> {
+  if (!(cause instanceof Failure) || cause.exitCode !== exitCodes.unreachable) throw cause;
+  return { text: `${cause.message}; looking again` };
 }
