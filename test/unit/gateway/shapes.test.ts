@@ -5,7 +5,6 @@ import { appIdOf, marathonState, onlyScales } from "#services/gateway/marathon.j
 import { metronomeTime } from "#services/gateway/metronome.js";
 import { exposureFault } from "#services/gateway/settings.js";
 import { notJson } from "#services/gateway/server.js";
-import { parsedRange } from "#services/gateway/task-files.js";
 import { filledAndChecked } from "#services/gateway/validation.js";
 import { AppDefinition } from "#protocol/app.js";
 import { codec } from "#protocol/codec.js";
@@ -77,18 +76,6 @@ describe("the gateway's shapes", () => {
       env: { PASSWORD: "…" },
       artifacts: [{ uri: "https://files.example/a@b.jar?…" }, { uri: "file:///opt/a@b.jar" }],
     });
-  });
-
-  it("ranges of bytes", () => {
-    assert.deepEqual(parsedRange("bytes=1-3"), { start: 1, end: 3 });
-    assert.deepEqual(parsedRange("bytes=5-"), { start: 5 });
-    assert.deepEqual(parsedRange("bytes=-7"), { start: -7 });
-    assert.deepEqual(["bytes=-", "bytes=1-2,4-5", "lines=1-2", undefined].map(parsedRange), [
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-    ]);
   });
 
   it("defaults of Marathon are filled in before the check", () => {
