@@ -1,4 +1,5 @@
 import { filter, firstValueFrom, map, takeWhile, toArray } from "rxjs";
+import type { AgentView } from "#protocol/api.js";
 import { codec } from "#protocol/codec.js";
 import { type RegisteredService, TasksQuery, TasksReply } from "#protocol/sandbox.js";
 import type { Subjects } from "#protocol/subjects.js";
@@ -9,13 +10,18 @@ import type { Bus } from "#libs/ports/bus.js";
 export interface Gathered {
   readonly tasks: readonly TaskStatus[];
   readonly services: readonly RegisteredService[];
-  /** Agents that were expected to answer and did not within the time. */
+  /** Agents that were expected to answer and did not within the time, and those that cannot be reached. */
   readonly silent: readonly string[];
+}
+
+export interface Asked {
+  readonly state: AgentView["state"];
+  readonly info: { readonly id: string };
 }
 
 /** Agents answer for tasks, so whoever wants to see tasks asks the agents: nobody keeps a second book. */
 export interface AgentTasks {
-  gather(expected: readonly string[]): Promise<Gathered>;
+  gather(agents: readonly Asked[]): Promise<Gathered>;
   /** Asks all agents; the one that has it answers, the others are silent. Nobody is asked for what can be no task's id. */
   find(task: string): Promise<TaskStatus | undefined>;
 }
@@ -52,15 +58,17 @@ export function agentTasks(bus: Bus, subjects: Subjects): AgentTasks {
   };
 
   return {
-    async gather(expected) {
+    async gather(agents) {
+      const { awaited, away } = expectedOf(agents);
       // By name: one that is not expected any more may answer too.
-      const missing = new Set(expected);
+      const missing = new Set(awaited);
       const firsts = await ask({}, ({ agent }) => missing.delete(agent) && missing.size === 0);
+      const answered = new Set(firsts.map(({ agent }) => agent));
       const pages = (await Promise.all(firsts.map(pagesAfter))).flat();
       return {
         tasks: pages.flatMap(({ tasks }) => tasks).toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1)),
         services: pages.flatMap(({ services }) => services).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
-        silent: [...missing],
+        silent: [...missing, ...away.filter((agent) => !answered.has(agent))],
       };
     },
     async find(task) {
@@ -69,4 +77,14 @@ export function agentTasks(bus: Bus, subjects: Subjects): AgentTasks {
       return found?.tasks[0];
     },
   };
+}
+
+/** Those that a new leader still awaits run what they ran; what cannot be reached is named and not waited for. */
+export function expectedOf(agents: readonly Asked[]): {
+  readonly awaited: readonly string[];
+  readonly away: readonly string[];
+} {
+  const idsOf = (...states: AgentView["state"][]) =>
+    agents.filter(({ state }) => states.includes(state)).map(({ info }) => info.id);
+  return { awaited: idsOf("registered", "awaited"), away: idsOf("unreachable") };
 }

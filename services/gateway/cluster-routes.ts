@@ -1,22 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
-import { AgentView, Explanation, FrameworkView, masterApi, OfferView, RoleView } from "#protocol/api.js";
-import { appsApi } from "#protocol/app.js";
+import { AgentView, FrameworkView, masterApi, OfferView, RoleView } from "#protocol/api.js";
 import { AgentId } from "#protocol/ids.js";
-import { jobsApi } from "#protocol/job.js";
-import { RegisteredService } from "#protocol/sandbox.js";
-import { TaskState, TaskStatus } from "#protocol/task.js";
 import { Refused } from "./answer.js";
 import type { BusApi } from "./bus-api.js";
 import { allAgents, allFrameworks, allOffers, allRoles } from "./lists.js";
-import { appIdOf } from "./marathon.js";
 import type { Parts } from "./parts.js";
 
 const tags = ["cluster"];
-const Silent = Type.Array(Type.String(), {
-  description: "agents that did not answer in time: their tasks are missing here",
-});
-
 const DrainBody = Type.Object(
   {
     deadlineSeconds: Type.Optional(
@@ -30,8 +21,8 @@ const DrainBody = Type.Object(
   { additionalProperties: false },
 );
 
-/** `/cluster/…`: what the leader and the agents know, in Emporion's own words. */
-export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void {
+/** `/cluster/…`: agents, frameworks, roles and offers as the leader knows them, in Emporion's own words. */
+export function clusterRoutes(app: FastifyInstance, { api }: Parts): void {
   const list = (
     path: string,
     summary: string,
@@ -167,123 +158,4 @@ export function clusterRoutes(app: FastifyInstance, { api, tasks }: Parts): void
     },
     async ({ params, query }) => api.call(masterApi.removeFramework, { ...params, ...query }),
   );
-
-  app.get<{ Querystring: { framework?: string; agent?: string; state?: string; name?: string } }>(
-    "/cluster/tasks",
-    {
-      schema: {
-        tags,
-        summary: "Tasks, as their agents know them",
-        querystring: Type.Object(
-          {
-            framework: Type.Optional(Type.String()),
-            agent: Type.Optional(Type.String()),
-            state: Type.Optional(TaskState),
-            name: Type.Optional(Type.String()),
-          },
-          { additionalProperties: false },
-        ),
-        response: { 200: Type.Object({ tasks: Type.Array(TaskStatus), silent: Silent }) },
-      },
-    },
-    async ({ query }) => {
-      const gathered = await gatheredTasks();
-      const matches = (status: TaskStatus) =>
-        (query.framework ?? status.framework) === status.framework &&
-        (query.agent ?? status.agent) === status.agent &&
-        (query.state ?? status.latest.state) === status.latest.state &&
-        (query.name ?? status.spec.name) === status.spec.name;
-      return { tasks: gathered.tasks.filter(matches).map(withoutSecrets), silent: gathered.silent };
-    },
-  );
-
-  app.get<{ Params: { task: string } }>(
-    "/cluster/tasks/:task",
-    { schema: { tags, summary: "One task", response: { 200: TaskStatus } } },
-    async ({ params }) => {
-      const found = await tasks.find(params.task);
-      if (found === undefined)
-        throw new Refused({ code: "not-found", message: `no agent that answers has a task ${params.task}` });
-      return withoutSecrets(found);
-    },
-  );
-
-  app.get(
-    "/cluster/services",
-    {
-      schema: {
-        tags,
-        summary: "Services of running tasks, from the agents' own state",
-        response: { 200: Type.Object({ services: Type.Array(RegisteredService), silent: Silent }) },
-      },
-    },
-    async () => {
-      const { services, silent } = await gatheredTasks();
-      return { services, silent };
-    },
-  );
-
-  app.get<{ Params: { kind: "apps" | "jobs" | "frameworks"; "*": string }; Querystring: { agent?: string } }>(
-    "/cluster/explain/:kind/*",
-    {
-      schema: {
-        tags,
-        summary:
-          "Why something is not placed: per reason the count of agents, per agent the first reason, in numbers",
-        description: "Of many agents some for each reason; `agent` chooses one.",
-        params: Type.Object({ kind: Type.Enum(["apps", "jobs", "frameworks"]) }),
-        querystring: Type.Object({ agent: Type.Optional(AgentId) }, { additionalProperties: false }),
-        response: { 200: Type.Array(Explanation) },
-      },
-    },
-    async ({ params, query }) => {
-      const demands = await demandsOf(params.kind, params["*"]);
-      return Promise.all(demands.map((demand) => api.call(masterApi.explain, { ...demand, ...query })));
-    },
-  );
-
-  const demandsOf = async (kind: "apps" | "jobs" | "frameworks", id: string) => {
-    if (kind === "apps") return api.call(appsApi.demand, { id: appIdOf(id) });
-    if (kind === "jobs") return api.call(jobsApi.demand, { id });
-    const framework = (await allFrameworks(api)).find((each) => each.id === id);
-    if (framework === undefined)
-      throw new Refused({ code: "not-found", message: `no framework ${id} has ever subscribed` });
-    return framework.needs.map((need) => ({
-      about: id,
-      framework: id,
-      need,
-      waiting: [],
-      ...(need.count !== undefined && { wanted: need.count }),
-    }));
-  };
-
-  /** Those that a new leader still awaits run what they ran; what cannot be reached is named and not waited for. */
-  const gatheredTasks = async () => {
-    const agents = await allAgents(api);
-    const idsOf = (...states: AgentView["state"][]) =>
-      agents.filter(({ state }) => states.includes(state)).map(({ info }) => info.id);
-    const gathered = await tasks.gather(idsOf("registered", "awaited"));
-    const answered = new Set(gathered.tasks.map(({ agent }) => agent));
-    const away = idsOf("unreachable").filter((agent) => !answered.has(agent));
-    return { ...gathered, silent: [...gathered.silent, ...away] };
-  };
 }
-
-/**
- * Environments hold passwords more often than not, and so do URIs: names are shown, values are not. The framework's own data
- * is for the framework.
- */
-export function withoutSecrets(status: TaskStatus): TaskStatus {
-  const { data: _, env, artifacts, ...spec } = status.spec;
-  return {
-    ...status,
-    spec: {
-      ...spec,
-      ...(env && { env: Object.fromEntries(Object.keys(env).map((name) => [name, "…"])) }),
-      ...(artifacts && { artifacts: artifacts.map((each) => ({ ...each, uri: shownUri(each.uri) })) }),
-    },
-  };
-}
-
-/** Without user, password and query. */
-const shownUri = (uri: string): string => uri.replace(/^(\w+:\/\/)[^/]*@/, "$1").replace(/[?#].*$/, "?…");

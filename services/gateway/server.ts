@@ -10,6 +10,7 @@ import { metricsRoute } from "./metrics.js";
 import { describe } from "./openapi.js";
 import type { Parts } from "./parts.js";
 import { taskFileRoutes } from "./task-files.js";
+import { taskRoutes } from "./task-routes.js";
 import { checkWithSchemas } from "./validation.js";
 
 /** The HTTP door, not yet listening. */
@@ -48,6 +49,7 @@ export async function server(parts: Parts, door: DoorOptions): Promise<FastifyIn
   );
   metricsRoute(app, parts);
   clusterRoutes(app, parts);
+  taskRoutes(app, parts);
   taskFileRoutes(app, parts);
   eventRoute(app, parts);
   appRoutes(app, parts);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { Refused } from "#services/gateway/answer.js";
-import { withoutSecrets } from "#services/gateway/cluster-routes.js";
 import { appIdOf, marathonState, onlyScales } from "#services/gateway/marathon.js";
 import { metronomeTime } from "#services/gateway/metronome.js";
 import { exposureFault } from "#services/gateway/settings.js";
 import { notJson } from "#services/gateway/server.js";
+import { withoutSecrets } from "#services/gateway/shown-task.js";
 import { filledAndChecked } from "#services/gateway/validation.js";
 import { AppDefinition } from "#protocol/app.js";
 import { codec } from "#protocol/codec.js";
