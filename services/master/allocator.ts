@@ -1,10 +1,11 @@
 import type { Resources } from "#protocol/resources.js";
 import type { Place } from "#libs/core/fits.js";
-import { add, dominantShare, isEmpty, none, subtract } from "#libs/core/resources.js";
+import { add, isEmpty, none, subtract } from "#libs/core/resources.js";
 import type { Units } from "./agents.js";
+import { type Claimant, isPoorer, RoleClaimant, type Wanted } from "./claimants.js";
 import type { Want } from "./frameworks.js";
 import { Heap } from "./heap.js";
-import { clipped, hasSize, piece, timesIn, worthOffering } from "./pieces.js";
+import { clipped, piece, timesIn, worthOffering } from "./pieces.js";
 import { Floor, Ring, type Stall } from "./ring.js";
 
 /**
@@ -82,9 +83,6 @@ export const choice = 2;
 
 /** With more fresh agents it costs more to look whether all are sold out than to ask on. */
 const askedAfter = 4;
-
-/** A step is at most this part of a fair share. */
-const stepsPerShare = 32;
 
 class Pass {
   readonly #market: Market;
@@ -270,147 +268,4 @@ function timesUnder({ scalars }: Resources, headroom: Record<string, number>): n
     if (amount > 0) times = Math.min(times, Math.floor(headroom[name]! / amount));
   }
   return times;
-}
-
-interface Ranked {
-  readonly name: string;
-  rank: number;
-  allocations: number;
-}
-
-const isPoorer = (a: Ranked, b: Ranked): boolean =>
-  a.rank !== b.rank
-    ? a.rank < b.rank
-    : a.allocations !== b.allocations
-      ? a.allocations < b.allocations
-      : a.name < b.name;
-
-/** A role within one pass. */
-class RoleClaimant implements Ranked {
-  readonly name: string;
-  readonly claimants: Heap<Claimant>;
-  readonly headroom: Record<string, number> | undefined;
-  readonly #weight: number;
-  readonly #purse: Purse;
-  rank: number;
-  allocations: number;
-
-  constructor(role: RoleClaim, total: Resources, weights: number) {
-    this.name = role.name;
-    this.#weight = role.weight;
-    this.#purse = new Purse(role.charged);
-    this.headroom = role.headroom && { ...role.headroom };
-    this.rank = this.#purse.share(total) / role.weight;
-    this.allocations = role.allocations;
-    const fairShare = role.weight / weights / role.claims.length;
-    this.claimants = new Heap(
-      isPoorer,
-      role.claims.map((claim) => new Claimant(claim, total, fairShare / stepsPerShare)),
-    );
-  }
-
-  charge(resources: Resources, total: Resources): void {
-    this.#purse.add(resources);
-    this.rank = this.#purse.share(total) / this.#weight;
-    this.allocations++;
-    const headroom = this.headroom;
-    if (headroom === undefined) return;
-    for (const name in headroom)
-      headroom[name] = Math.max(0, headroom[name]! - (resources.scalars[name] ?? 0));
-  }
-}
-
-/** A framework within one pass. */
-class Claimant implements Ranked {
-  readonly claim: Claim;
-  readonly name: string;
-  hasGrants = false;
-  /** Most of the cluster that it takes in one step. */
-  readonly stepShare: number;
-  readonly #purse: Purse;
-  #wants: readonly Wanted[] | undefined;
-  #turn = 0;
-  rank: number;
-  allocations: number;
-
-  constructor(claim: Claim, total: Resources, stepShare: number) {
-    this.claim = claim;
-    this.name = claim.framework;
-    this.stepShare = stepShare;
-    this.#purse = new Purse(claim.charged);
-    this.rank = this.#purse.share(total);
-    this.allocations = claim.allocations;
-  }
-
-  /** Made when its turn comes: most do not have one in a pass over a single agent. */
-  get wants(): readonly Wanted[] {
-    const { wants, outstanding } = this.claim;
-    this.#wants ??= wants.map((want) => new Wanted(want, outstanding.get(want.key) ?? 0));
-    return this.#wants;
-  }
-
-  /** In turns, so that each kind of need is served. */
-  nextWant(): Wanted {
-    return this.wants[this.#turn++ % this.wants.length]!;
-  }
-
-  charge(resources: Resources, total: Resources): void {
-    this.#purse.add(resources);
-    this.rank = this.#purse.share(total);
-    this.allocations++;
-  }
-}
-
-class Wanted {
-  readonly key: string;
-  readonly need: Want["need"];
-  readonly isSized: boolean;
-  readonly isCounted: boolean;
-  /** Units still wanted. */
-  left: number;
-  taken = 0;
-  #mostAtOnce: number | undefined;
-
-  constructor({ key, need, count }: Want, outstanding: number) {
-    this.key = key;
-    this.need = need;
-    this.isSized = need !== undefined && hasSize(need);
-    this.isCounted = Number.isFinite(count);
-    this.left = Math.max(0, count - outstanding);
-  }
-
-  mostAtOnce({ stepShare }: Claimant, agents: number, total: Resources): number {
-    this.#mostAtOnce ??= Math.max(1, Math.min(this.#perStep(stepShare, total), this.#evenly(agents)));
-    return Math.min(this.left, this.#mostAtOnce);
-  }
-
-  #perStep(stepShare: number, total: Resources): number {
-    const share = this.need === undefined ? 0 : dominantShare(this.need.resources, total);
-    return share > 0 ? Math.floor(stepShare / share) : 1;
-  }
-
-  #evenly(agents: number): number {
-    return this.isCounted ? Math.ceil(this.left / Math.max(1, agents)) : Number.POSITIVE_INFINITY;
-  }
-}
-
-/** What somebody has, counted on within the pass. Scalars only: ports are no part of a share. */
-class Purse {
-  #held: Resources;
-  #isOurs = false;
-
-  constructor(held: Resources) {
-    this.#held = held;
-  }
-
-  add({ scalars }: Resources): void {
-    if (!this.#isOurs) this.#held = { scalars: { ...this.#held.scalars }, ports: [] };
-    this.#isOurs = true;
-    const mine = this.#held.scalars;
-    for (const name in scalars) mine[name] = (mine[name] ?? 0) + scalars[name]!;
-  }
-
-  share(total: Resources): number {
-    return dominantShare(this.#held, total);
-  }
 }
