@@ -16,7 +16,7 @@ import { Lines } from "./lines.js";
 import { ManagedJob } from "./managed-job.js";
 import { ManagedRun } from "./managed-run.js";
 import { jobKey, type Loaded, runKey, type TaskData, taskDataOf } from "./record.js";
-import { takenOver } from "./taking-over.js";
+import { adoptedRun, fateOf, takenOver } from "./taking-over.js";
 import { taskSpec } from "./task-spec.js";
 
 /**
@@ -284,7 +284,7 @@ export class Jobs {
 
   /** Undefined: nobody's that is known, and it is to be left alone, or has been condemned. */
   #ownerOf(at: Instant, task: FrameworkTask): ManagedRun | undefined {
-    const { id, bucket, data: text } = task.spec;
+    const { id, data: text } = task.spec;
     const data = taskDataOf(text);
     if (data === undefined) {
       this.#outbox.say("a task does not say which run it belongs to; it is left alone", { task: id });
@@ -293,35 +293,22 @@ export class Jobs {
     const job = this.all.get(data.job.id);
     const run = job?.run(data.run.id);
     if (run !== undefined) return run;
-    // Of one that is launching its agent has said nothing yet: it may have ended, and its job been deleted, before we took over.
-    if (isLast(task.phase) || task.phase === "launching") return undefined;
-    if (job?.hasForgotten(data.run.id) === true) {
-      this.#condemn(id);
-      return undefined;
-    }
-    // The record of a run goes after its task has ended: what we hear is an update from before.
-    if (bucket === this.#bucket) return undefined;
-    return this.#adopt(at, data);
+    const fate = fateOf(task, { job, run: data.run.id, bucket: this.#bucket });
+    if (fate === "adopt") return this.#adopt(at, data);
+    if (fate === "end") this.#condemn(id);
+    return undefined;
   }
 
-  /** Absence is not deletion: the bucket was lost, and the task says what it belongs to. */
-  #adopt(at: Instant, { job: definition, jobCreatedAt, run: { id, createdAt, key } }: TaskData): ManagedRun {
-    const job = this.all.get(definition.id) ?? this.#adoptJob(definition, jobCreatedAt);
-    const record = {
-      run: { id, job: job.id, status: "STARTING" as const, createdAt, attempts: [], stopRequested: false },
-      spec: definition.run,
-      failures: 0,
-      mishaps: 0,
-      ...(key !== undefined && { key }),
-    };
-    const run = new ManagedRun(record, at);
+  #adopt(at: Instant, data: TaskData): ManagedRun {
+    const job = this.all.get(data.job.id) ?? this.#adoptJob(data.job, data.jobCreatedAt);
+    const run = new ManagedRun(adoptedRun(data), at);
     job.add(run);
     this.#save(run);
     this.#outbox.announce(at, {
       type: "adopted",
       about: job.id,
-      message: `run ${id} was not in the store: it is what its task says`,
-      details: { run: id },
+      message: `run ${run.id} was not in the store: it is what its task says`,
+      details: { run: run.id },
     });
     return run;
   }

@@ -1,7 +1,8 @@
 import type { Instant } from "#libs/core/time.js";
+import { type FrameworkTask, isLast } from "#libs/framework/scheduler.js";
 import { ManagedJob } from "./managed-job.js";
 import { ManagedRun } from "./managed-run.js";
-import { jobKey, type Loaded, runKey } from "./record.js";
+import { jobKey, type Loaded, runKey, type RunRecord, type TaskData } from "./record.js";
 
 /** What the records of the former leader come to. */
 export interface TakenOver {
@@ -38,4 +39,30 @@ export function takenOver({ jobs, runs, tombstones }: Loaded, at: Instant): Take
     else job.add(new ManagedRun(record, at));
   }
   return { jobs: found, forgotten, leftOver, jobless };
+}
+
+/**
+ * What becomes of a task whose run is not there: `end`, its run was forgotten; `adopt`, the bucket was lost, for absence is not
+ * deletion; `leave`, nothing is known that would say so.
+ */
+export function fateOf(
+  task: FrameworkTask,
+  { job, run, bucket }: { job: ManagedJob | undefined; run: string; bucket: string },
+): "leave" | "end" | "adopt" {
+  // Of one that is launching its agent has said nothing yet: it may have ended, and its job been deleted, before we took over.
+  if (isLast(task.phase) || task.phase === "launching") return "leave";
+  if (job?.hasForgotten(run) === true) return "end";
+  // The record of a run goes after its task has ended: what we hear is an update from before.
+  return task.spec.bucket === bucket ? "leave" : "adopt";
+}
+
+/** The run as its task tells it: what it has tried before is lost. */
+export function adoptedRun({ job, run: { id, createdAt, key } }: TaskData): RunRecord {
+  return {
+    run: { id, job: job.id, status: "STARTING", createdAt, attempts: [], stopRequested: false },
+    spec: job.run,
+    failures: 0,
+    mishaps: 0,
+    ...(key !== undefined && { key }),
+  };
 }
