@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { Client } from "#services/cli/client.js";
 import { exitCodes, Failure } from "#services/cli/failure.js";
+import { freePorts } from "#test/support/tools.js";
 
 describe("a gateway that cannot be asked", () => {
   let server: Server | undefined;
@@ -37,8 +38,9 @@ describe("a gateway that cannot be asked", () => {
   });
 
   it("for nobody listens there", async () => {
+    const [port] = await freePorts(1);
     assert.match(
-      (await failureAt("http://127.0.0.1:1")).message,
+      (await failureAt(`http://127.0.0.1:${port}`)).message,
       /\(nobody listens there\): is it running\?/,
     );
   });
