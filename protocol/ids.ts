@@ -7,6 +7,8 @@ import { patterned } from "./patterns.js";
  * two different ids never meet.
  */
 export function encodeId(id: string): string {
+  // Nearly all are: this is asked for each message.
+  if (/^[A-Za-z0-9_-]*$/.test(id)) return id;
   let token = "";
   for (const byte of new TextEncoder().encode(id)) {
     const char = String.fromCharCode(byte);
@@ -18,6 +20,7 @@ export function encodeId(id: string): string {
 /** The id that `encodeId` made the token of; undefined when it is no such token. */
 export function decodeId(token: string): string | undefined {
   if (!/^([A-Za-z0-9_-]|=[0-9A-F]{2})+$/.test(token)) return undefined;
+  if (!token.includes("=")) return token;
   const bytes: number[] = [];
   for (let at = 0; at < token.length; at++) {
     if (token[at] === "=") {

@@ -120,6 +120,7 @@ export class Parts {
       emit,
       recorder,
       orderOf,
+      userOf: ({ spec }) => userOf(spec, options.allowance),
       changed: (at, task) => this.changed(at, task),
       recorded: (at, task, update) => {
         this.updates.add(task.framework, update);

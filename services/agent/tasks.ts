@@ -11,6 +11,8 @@ export interface TasksOptions {
   readonly recorder: Pick<Recorder, "add">;
   /** The order by which a task is launched, and found again. */
   readonly orderOf: (task: Task) => LaunchOrder;
+  /** As whom it runs; undefined: as the agent itself. */
+  readonly userOf: (task: Task) => string | undefined;
   /** A task has come or taken a step. */
   readonly changed: (at: Instant, task: Task) => void;
   /** A step is in the journal: its framework may hear of it. */
@@ -177,12 +179,12 @@ export class Tasks {
     task.phase = "preparing";
     // Not an update of its own: the accept's answer said as much, and the next step follows within milliseconds.
     apply(task, starting(task.latest, at.wall));
-    const { spec } = this.#options.orderOf(task);
+    const { spec } = task;
     this.#options.emit({
       type: "prepareTask",
       task: spec.id,
       // The user of a container is its image's affair.
-      user: spec.workload.kind === "container" ? undefined : spec.user,
+      user: spec.workload.kind === "container" ? undefined : this.#options.userOf(task),
       artifacts: spec.artifacts ?? [],
       ports: hostPortsOf(spec),
     });
