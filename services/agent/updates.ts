@@ -116,7 +116,7 @@ export class Updates {
   #nextBatch(framework: string, { waiting }: Queue): StatusBatch {
     let count = 0;
     for (let bytes = 0; count < waiting.length && count < updatesMax; count++) {
-      bytes += JSON.stringify(waiting[count]).length * 2;
+      bytes += bytesMostOf(waiting[count]!);
       if (bytes > bytesMax && count > 0) break;
     }
     return {
@@ -128,3 +128,6 @@ export class Updates {
     };
   }
 }
+
+/** Without its words an update is small; a character of them is six bytes at most. */
+const bytesMostOf = ({ message = "" }: TaskUpdate): number => 400 + 6 * message.length;
