@@ -1,24 +1,21 @@
 import { assert, unreachable } from "#libs/core/assert.js";
 import { type Instant, never } from "#libs/core/time.js";
 import type { Machine, Tick } from "#libs/machine/machine.js";
-import type { Refusal } from "#protocol/errors.js";
-import type { Need, Subscribe } from "#protocol/framework.js";
 import type { Session } from "#protocol/offer.js";
-import type { Result } from "#protocol/result.js";
 import type { TaskUpdate } from "#protocol/task.js";
 import { Deliveries } from "./deliveries.js";
 import { Demand } from "./demand.js";
 import type { FrameworkEffect } from "./effects.js";
-import type { FrameworkEvent, LeaderSaid, NoAnswer } from "./events.js";
+import type { FrameworkEvent } from "./events.js";
 import { TermIds } from "./ids.js";
 import { Findings } from "./findings.js";
 import { Kills } from "./kills.js";
 import { Launches } from "./launches.js";
-import { isFor, Offers } from "./offers.js";
+import { Leader } from "./leader.js";
+import { Offers } from "./offers.js";
 import { Reconciling } from "./reconciling.js";
 import { type FrameworkTask, isLast, type Scheduler } from "./scheduler.js";
 import type { FrameworkViews } from "./service.js";
-import { LeaderSession, type SessionStep } from "./session.js";
 import type { FrameworkSettings } from "./settings.js";
 import { Tasks } from "./tasks.js";
 
@@ -27,7 +24,7 @@ const usualFilterMs = 5000;
 /**
  * One term of a framework: everything between a `Scheduler`, which decides what to run where, and the cluster.
  *
- * - F1 Nothing is launched before every agent that may have something of ours was asked in the present session (C1).
+ * - F1 Nothing is launched before every agent that may have something of ours was asked in the present session (Q1).
  * - F2 A task's id and spec are stored before they are sent, for one agent, and never used again (L1).
  * - F3 A task ends for the scheduler once, in one last phase (T2); `refused` and `lost` only when that is sure, or when an
  *   operator has given its agent up.
@@ -37,13 +34,12 @@ const usualFilterMs = 5000;
  *   proportion to all tasks.
  */
 export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect>, FrameworkViews {
-  readonly #settings: FrameworkSettings;
   readonly #scheduler: Scheduler;
   readonly #filterMs: number;
   readonly #ids: TermIds;
   readonly #deliveries = new Deliveries();
   readonly #tasks: Tasks;
-  readonly #session: LeaderSession;
+  readonly #leader: Leader;
   readonly #offers: Offers;
   readonly #demand: Demand;
   readonly #launches: Launches;
@@ -52,13 +48,11 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
   /** Tasks that were lost without a word of their agent, until they are let go. */
   readonly #givenUp = new Set<string>();
   #effects: FrameworkEffect[] = [];
-  #subscribedWith: readonly Need[] = [];
   #streamMadeAt: number | undefined;
   #isStarted = false;
   #isHandling = false;
 
   constructor(settings: FrameworkSettings, scheduler: Scheduler) {
-    this.#settings = settings;
     this.#scheduler = scheduler;
     this.#filterMs = settings.filterMs ?? usualFilterMs;
     this.#ids = new TermIds(settings.epoch);
@@ -66,7 +60,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
     const decline = (ids: readonly string[], filterMs: number) => this.#offers.decline(ids, filterMs);
     const isUnreachable = (agent: string) => this.#agents.isUnreachable(agent);
     const doubt = (agent: string) => this.#agents.doubt(agent);
-    const fenced = () => this.#session.renew();
+    const fenced = () => this.#leader.renew();
 
     this.#tasks = new Tasks({
       scheduler,
@@ -74,7 +68,6 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       letGo: (task) => this.#letGo(task),
       drainingOf: (agent) => this.#agents.draining(agent),
     });
-    this.#session = new LeaderSession(send, () => this.#subscription());
     this.#offers = new Offers(send);
     this.#demand = new Demand(send);
     this.#launches = new Launches({
@@ -113,6 +106,18 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       },
       gone: (at, agent) => this.#gone(at, agent),
     });
+    this.#leader = new Leader({
+      settings,
+      filterMs: this.#filterMs,
+      offers: this.#offers,
+      demand: this.#demand,
+      agents: this.#agents,
+      launches: this.#launches,
+      kills: this.#kills,
+      taskAgents: () => this.#tasks.agents(),
+      send,
+      resign: (reason) => this.#resign(reason),
+    });
   }
 
   get tasks(): ReadonlyMap<string, FrameworkTask> {
@@ -120,7 +125,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
   }
 
   waiting(): readonly string[] {
-    if (this.#session.absence !== undefined) return [this.#session.absence];
+    if (this.#leader.absence !== undefined) return [this.#leader.absence];
     if (this.#agents.isSettled) return [];
     const { agents, of } = this.#agents.unsettled;
     return agents > 0
@@ -141,10 +146,10 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
 
   nextDeadline(): number {
     return Math.min(
-      this.#session.nextDeadline(),
+      this.#leader.nextDeadline(),
       this.#agents.nextDeadline(),
       this.#launches.nextDeadline(),
-      this.#kills.nextDeadline(this.#session.session),
+      this.#kills.nextDeadline(this.#leader.session),
       this.#demand.nextDeadline(),
       this.#offers.nextDeadline(),
       this.#scheduler.nextDeadline?.() ?? never,
@@ -158,42 +163,19 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       case "woken":
         return;
       case "tick":
-        this.#session.due(at);
+        this.#leader.due(at);
         this.#agents.due(at);
         return this.#launches.due(at);
       case "released":
         for (const held of event.tasks) this.#tasks.release(held);
         return;
-      case "leaderAnnounced":
-        return this.#step(at, this.#session.announced(event.epoch));
       case "reconnected":
-        this.#session.renew();
+        this.#leader.renew();
         return this.#agents.all(at);
       case "streamSeen":
         return this.#streamSeen(at, event.madeAt);
-      case "subscribeAnswered":
-        return this.#step(at, this.#session.subscribed(at, event.attempt, event.answer));
-      case "renewAnswered":
-        if (this.#session.isPresent(event.session) && event.answer.ok)
-          this.#agents.shouldHaveHeard(event.answer.value);
-        return this.#step(at, this.#session.renewed(at, event.session, event.answer));
-      case "leaderSaid":
-        return this.#said(at, event);
-      case "declineAnswered":
-        return this.#declined(at, event.session, event.offers, event.answer);
-      case "demandAnswered":
-        if (this.#session.isPresent(event.session)) this.#demand.answered(at, event.answer.ok);
-        return this.#ifRefused(at, event.session, event.answer);
-      case "agentsAnswered":
-        if (this.#session.isPresent(event.session))
-          this.#agents.leaderAnswered(at, event.asked, event.answer.ok ? event.answer.value : undefined);
-        return this.#ifRefused(at, event.session, event.answer);
-      case "agentsAfterAnswered":
-        if (this.#session.isPresent(event.session))
-          this.#agents.pageAnswered(at, event.answer.ok ? event.answer.value : undefined);
-        return this.#ifRefused(at, event.session, event.answer);
       case "launchStored":
-        return this.#launches.stored(at, event.launch, this.#session.session);
+        return this.#launches.stored(at, event.launch, this.#leader.session);
       case "acceptAnswered":
         return this.#launches.answered(at, event.launch, event.answer);
       case "killAnswered":
@@ -202,6 +184,15 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
         return this.#agents.answered(at, event.agent, event.round, event.answer);
       case "updated":
         return this.#updated(at, event.delivery, event.agent, event.updates);
+      case "leaderAnnounced":
+      case "subscribeAnswered":
+      case "renewAnswered":
+      case "leaderSaid":
+      case "declineAnswered":
+      case "demandAnswered":
+      case "agentsAnswered":
+      case "agentsAfterAnswered":
+        return this.#leader.handle(at, event);
       default:
         return unreachable(event);
     }
@@ -212,12 +203,12 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
     this.#isStarted = true;
     this.#launches.load(at);
     this.#demand.look(at, this.#scheduler.needs(at));
-    this.#session.begin();
+    this.#leader.begin();
   }
 
   /** What follows from any event. */
   #act(at: Instant): void {
-    const { session } = this.#session;
+    const { session } = this.#leader;
     this.#kills.order(at, this.#scheduler.kills?.(at) ?? []);
     this.#demand.look(at, this.#scheduler.needs(at));
     if (session !== undefined && !this.#offers.isEmpty && this.#agents.isSettled) {
@@ -248,77 +239,6 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       [...offers.keys()].filter((id) => !used.has(id)),
       this.#filterMs,
     );
-  }
-
-  // --- the session ---
-
-  #subscription(): Subscribe {
-    const { id, role, name, failoverTimeoutMs } = this.#settings;
-    const { needs } = this.#demand;
-    this.#subscribedWith = needs;
-    return {
-      framework: id,
-      role,
-      name,
-      needs: [...needs],
-      suppressed: needs.length === 0,
-      ...(failoverTimeoutMs !== undefined && { failoverTimeoutMs }),
-    };
-  }
-
-  #step(at: Instant, step: SessionStep): void {
-    if (step.type === "none") return;
-    if (step.type === "closed") {
-      this.#offers.dropAll();
-      this.#demand.closed();
-      this.#agents.closed();
-      return this.#launches.closed();
-    }
-    const { session, agents, early } = step;
-    this.#demand.subscribed(this.#subscribedWith);
-    this.#agents.begin(at, session, agents, [...this.#tasks.agents(), ...this.#launches.deletedAgents()]);
-    this.#kills.opened(at);
-    for (const said of early) this.#said(at, said);
-  }
-
-  #ifRefused(at: Instant, session: Session, answer: Result<unknown, Refusal | NoAnswer>): void {
-    if (!answer.ok && typeof answer.error !== "string")
-      this.#step(at, this.#session.refused(session, answer.error));
-  }
-
-  #declined(
-    at: Instant,
-    session: Session,
-    offers: readonly string[],
-    answer: Result<void, Refusal | NoAnswer>,
-  ): void {
-    if (!this.#session.isPresent(session)) return;
-    if (answer.ok) this.#offers.heard();
-    else if (typeof answer.error === "string") this.#offers.declineAgain(at, offers, this.#filterMs);
-    else this.#ifRefused(at, session, answer);
-  }
-
-  #said(at: Instant, said: LeaderSaid): void {
-    if (this.#session.keepsEarly(said)) return;
-    const { ticket, word } = said;
-    if (word.type === "superseded") {
-      this.#effects.push({ type: "answerLeader", ticket, taken: true });
-      if (this.#session.isFencedBy(word.by)) this.#resign("somebody else has subscribed as this framework");
-      return;
-    }
-    const { session } = this.#session;
-    const taken = session !== undefined && this.#session.isOurs(said.session);
-    this.#effects.push({ type: "answerLeader", ticket, taken });
-    if (!taken) return;
-    if (word.type === "offers")
-      this.#offers.add(word.offers.filter(({ offer }) => isFor(offer, this.#settings.id, session)));
-    else if (word.type === "rescinded") this.#offers.rescind(word.offers);
-    else {
-      const { state, draining } = word.agent;
-      if (state !== "registered" || draining !== undefined) this.#offers.dropAgent(word.agent.agent);
-      this.#agents.standing(at, word.agent);
-      this.#agents.heard(word.change);
-    }
   }
 
   #resign(reason: string, epoch?: number): void {
@@ -355,7 +275,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
 
   /** It was given up while nobody could be asked; now it turns up. Said again with each reconciling, until it has ended. */
   #killOrphan(agent: string, task: string): void {
-    const { session } = this.#session;
+    const { session } = this.#leader;
     if (session !== undefined) this.#effects.push({ type: "kill", agent, message: { session, task } });
   }
 

@@ -11,14 +11,13 @@ import { type Agent, newAgent } from "./agents.js";
 import type { FrameworkEffect } from "./effects.js";
 import type { AgentsPage, NoAnswer } from "./events.js";
 import { Inquiries } from "./inquiries.js";
+import { Rounds } from "./rounds.js";
 
 const retry: Backoff = { firstMs: 500, factor: 2, mostMs: 15_000 };
 const periodMs = 300_000;
 const spreadMs = 60_000;
 /** How often about those that it called unreachable: its word that they are back may have been lost. */
 const askUnreachableEveryMs = 30_000;
-/** Agents that are asked at a time. */
-const askingMost = 64;
 
 export interface ReconcilingOptions {
   readonly send: (effect: FrameworkEffect) => void;
@@ -41,24 +40,23 @@ export interface ReconcilingOptions {
 /**
  * What agents really run of ours.
  *
- * - C1 Each new session asks every agent that has, or may have, something of ours: a cut, for the agent voids the offers of
+ * - Q1 Each new session asks every agent that has, or may have, something of ours: a cut, for the agent voids the offers of
  *   former sessions. Until each has answered in full or is unreachable, `isSettled` is false and nothing is launched.
- * - C2 The leader answers for agents (unreachable, gone), agents for tasks; silence is no answer (R7).
- * - C3 An agent with tasks of ours is asked every few minutes, and when updates may have been lost.
+ * - Q2 The leader answers for agents (unreachable, gone), agents for tasks; silence is no answer (R7).
+ * - Q3 An agent with tasks of ours is asked every few minutes, and when updates may have been lost.
  */
 export class Reconciling {
   readonly #options: ReconcilingOptions;
   readonly #agents = new Map<string, Agent>();
   readonly #due = new DueTimes<string>();
   readonly #inquiries: Inquiries;
-  #session: Session | undefined;
+  readonly #rounds: Rounds;
   #unsettled = 0;
-  #asking = 0;
-  readonly #queue = new Set<Agent>();
 
   constructor(options: ReconcilingOptions) {
     this.#options = options;
     this.#inquiries = new Inquiries(options.send);
+    this.#rounds = new Rounds(options);
   }
 
   get isSettled(): boolean {
@@ -81,10 +79,8 @@ export class Reconciling {
   /** A new session: those that the leader names, and those where we know of tasks. */
   begin(at: Instant, session: Session, page: AgentsPage, known: Iterable<string>): void {
     const standings = page.agents;
-    this.#session = session;
     this.#inquiries.begin(session);
-    this.#queue.clear();
-    this.#asking = 0;
+    this.#rounds.begin(session);
     for (const id of [...known, ...standings.map(({ agent }) => agent)]) this.#agent(id);
     this.#unsettled = this.#agents.size;
     for (const agent of this.#agents.values()) {
@@ -135,9 +131,9 @@ export class Reconciling {
 
   /** What is under way was asked in the session that is over: answers to it do not count. */
   closed(): void {
-    this.#session = undefined;
+    this.#rounds.closed();
     this.#inquiries.closed();
-    for (const agent of this.#agents.values()) this.#stop(agent);
+    for (const agent of this.#agents.values()) this.#rounds.stop(agent);
   }
 
   /** The leader says that an agent was lost, is back, or is gone. */
@@ -197,7 +193,7 @@ export class Reconciling {
       this.#failed(at, agent);
       if (answer.value.error.code === "stale") this.#options.fenced();
     } else this.#page(at, agent, answer.value.tasks, answer.value.more);
-    this.#askNext();
+    this.#rounds.next();
   }
 
   /** Those that were asked about and are not among the standings are unknown to the leader: they offer nothing. */
@@ -220,12 +216,12 @@ export class Reconciling {
 
   /** Asks the agents whose turn it is, and the leader about those that are in doubt, not too often. */
   act(at: Instant): void {
-    this.#askNext();
+    this.#rounds.next();
     this.#inquiries.act(at);
   }
 
   nextDeadline(): number {
-    if (this.#session === undefined) return never;
+    if (!this.#rounds.isOpen) return never;
     return Math.min(this.#due.earliest(), this.#inquiries.nextDeadline());
   }
 
@@ -270,7 +266,7 @@ export class Reconciling {
 
   #unreachable(at: Instant, agent: Agent): void {
     this.#settle(agent);
-    this.#stop(agent);
+    this.#rounds.stop(agent);
     this.#due.set(agent.id, at.mono + askUnreachableEveryMs);
     if (agent.unreachableSince !== undefined) return;
     agent.unreachableSince = at.mono;
@@ -287,40 +283,18 @@ export class Reconciling {
   /** Asks it, at once or when it is its turn. */
   #want(at: Instant, agent: Agent): void {
     if (agent.isAsking) agent.isStale = true;
-    else if (this.#session !== undefined) {
+    else if (this.#rounds.isOpen) {
       this.#due.delete(agent.id);
-      this.#queue.add(agent);
-      this.#askNext();
+      this.#rounds.want(agent);
     } else this.#due.set(agent.id, at.mono);
-  }
-
-  #askNext(): void {
-    for (const agent of this.#queue) {
-      if (this.#asking >= askingMost || this.#session === undefined) return;
-      this.#queue.delete(agent);
-      this.#asking++;
-      agent.isAsking = true;
-      agent.isStale = false;
-      agent.round++;
-      agent.seen.clear();
-      agent.expected = this.#options.expectedOn(agent.id);
-      const message = { session: this.#session };
-      this.#options.send({ type: "reconcile", agent: agent.id, round: agent.round, message });
-    }
   }
 
   #page(at: Instant, agent: Agent, statuses: readonly TaskStatus[], more: boolean): void {
     agent.failures = 0;
     this.#back(at, agent);
     this.#options.found(at, agent.id, statuses);
-    for (const { spec } of statuses) agent.seen.add(spec.id);
-    const last = statuses.at(-1)?.spec.id;
-    if (more && last !== undefined && this.#session !== undefined) {
-      const message = { session: this.#session, after: last };
-      this.#options.send({ type: "reconcile", agent: agent.id, round: agent.round, message });
-      return;
-    }
-    this.#stop(agent);
+    if (this.#rounds.goesOn(agent, statuses, more)) return;
+    this.#rounds.stop(agent);
     const missing = agent.expected.filter((id) => !agent.seen.has(id));
     this.#options.told(at, agent.id, missing, agent.seen);
     agent.expected = [];
@@ -331,15 +305,8 @@ export class Reconciling {
   }
 
   #failed(at: Instant, agent: Agent): void {
-    this.#stop(agent);
+    this.#rounds.stop(agent);
     this.#due.set(agent.id, at.mono + backoffMs(retry, ++agent.failures));
-  }
-
-  #stop(agent: Agent): void {
-    this.#queue.delete(agent);
-    if (!agent.isAsking) return;
-    agent.isAsking = false;
-    this.#asking--;
   }
 
   #settle(agent: Agent): void {
@@ -349,7 +316,7 @@ export class Reconciling {
   }
 
   #forget(agent: Agent): void {
-    this.#stop(agent);
+    this.#rounds.stop(agent);
     this.#agents.delete(agent.id);
     this.#due.delete(agent.id);
     this.#inquiries.forget(agent.id);

@@ -48,10 +48,10 @@ const stderrLooked = 400;
 /**
  * Runs containers of a Docker engine, which may come and go.
  *
- * - C1 A container bears the labels of its task: nothing else has to be remembered to find it again.
- * - C2 Its exit is told once, and when all of its output is in the sandbox.
- * - C3 What is not known to have started is waited for, or removed as soon as the engine answers.
- * - C4 A container is removed by `collect` only, or when it never started.
+ * - E1 A container bears the labels of its task: nothing else has to be remembered to find it again.
+ * - E2 Its exit is told once, and when all of its output is in the sandbox.
+ * - E3 What is not known to have started is waited for, or removed as soon as the engine answers.
+ * - E4 A container is removed by `collect` only, or when it never started.
  */
 export class ContainerExecutor implements Executor {
   readonly kind = "container";
