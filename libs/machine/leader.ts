@@ -26,6 +26,7 @@ export function standFor(
 ): () => Promise<void> {
   let present: RunningTerm | undefined;
   let subscription: Subscription | undefined;
+  let isStopping = false;
 
   /** What `begin` throws at once is told like what it throws later. */
   const beginning = async (term: Term) => begin(term);
@@ -42,7 +43,9 @@ export function standFor(
         log.info("leading", { epoch: state.epoch });
         void beginning(term).catch(crashed);
       } else if (state.state === "lost") {
-        log.warn("not leading any more", { epoch: state.epoch, reason: state.reason });
+        const { epoch, reason } = state;
+        if (isStopping) log.info("gave up the lead, to stop", { epoch });
+        else log.warn("not leading any more", { epoch, reason });
         present?.end();
         present = undefined;
       } else log.info("standing by", { leader: state.leader });
@@ -51,6 +54,7 @@ export function standFor(
 
   follow();
   return async () => {
+    isStopping = true;
     present?.end();
     await lease.release();
     subscription?.unsubscribe();

@@ -39,7 +39,9 @@ export class News {
 
   agentRegistered(at: Instant, agent: Agent, was: Standing): void {
     const isBack = was === "unreachable";
-    const what = `${isBack ? "is back" : "registered"} with ${resourcesText(agent.info.totals)}`;
+    // A cut of an agent that was there all the time: a connection made anew, what it has was changed, a framework was removed.
+    const registered = was === "registered" ? "registered again" : "registered";
+    const what = `${isBack ? "is back" : registered} with ${resourcesText(agent.info.totals)}`;
     this.#publish(at, "agent", isBack ? "back" : "registered", agent.id, what, {
       generation: agent.generation,
     });
