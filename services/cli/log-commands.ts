@@ -40,16 +40,23 @@ export async function logs(
 }
 
 async function chosenTask(client: Client, what: string): Promise<string> {
+  const { tasks, silent } = await client.get<Listed>("/cluster/tasks");
+  return chosenOf(what, { tasks, silent });
+}
+
+/** What the gateway says of tasks, and the agents that did not. */
+export interface Listed {
+  readonly tasks: readonly TaskStatus[];
+  readonly silent: readonly string[];
+}
+
+/** The task that is named, or of an app or job the one that runs, or else the last one started. @throws Failure when there is no such one */
+export function chosenOf(what: string, { tasks, silent }: Listed): string {
   const named = namedBy(what);
-  const { tasks } = await client.get<{ tasks: TaskStatus[] }>("/cluster/tasks");
   if (tasks.some(({ spec }) => spec.id === named.id)) return named.id;
   const found = tasks.filter(isOf(named)).toSorted((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0));
   const [last] = found;
-  if (last === undefined)
-    throw new Failure(
-      "refused",
-      `there is no task, app or job ${what}, or no task of it was launched; \`emporion tasks --all\` lists the tasks`,
-    );
+  if (last === undefined) throw noneFailure(what, silent);
   const running = found.filter(({ endedAt }) => endedAt === undefined);
   if (running.length > 1)
     throw new Failure(
@@ -58,6 +65,19 @@ async function chosenTask(client: Client, what: string): Promise<string> {
       running.map(({ spec, agent }) => `${spec.id} on ${agent}`),
     );
   return (running[0] ?? last).spec.id;
+}
+
+/** Agents answer for their tasks: of those of one that is silent nothing is known, nor that there are none. */
+function noneFailure(what: string, silent: readonly string[]): Failure {
+  if (silent.length === 0)
+    return new Failure(
+      "refused",
+      `there is no task, app or job ${what}, or no task of it was launched; \`emporion tasks --all\` lists the tasks`,
+    );
+  return new Failure(
+    "unreachable",
+    `no agent that answers has a task of ${what}, but ${silent.join(", ")} ${silent.length === 1 ? "does" : "do"} not answer: it may be there`,
+  );
 }
 
 /** What happens from now on (or from the beginning, `--all`); comes back by itself when the connection ends. */
