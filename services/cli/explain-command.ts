@@ -6,6 +6,7 @@ import { systemClock } from "./clock.js";
 import { Failure } from "./failure.js";
 import { type Named, namedBy, taskOf } from "./named.js";
 import { ageText, type Output } from "./output.js";
+import { lastRunText, type RunInfo } from "./runs.js";
 
 /** Why it is not placed: `/demo/web` or `app:/demo/web`, `demo.pi` or `job:demo.pi`, `framework:apps`; of a task how it stands, and its app or job. */
 export async function explain(
@@ -23,8 +24,25 @@ export async function explain(
         ? await standsText(client, named.id)
         : `${named.id}: nothing is waiting to be placed`,
     );
+  const idle = named?.kind === "job" ? await idleText(client, named.id) : undefined;
+  if (idle !== undefined) output.line(idle);
   for (const explanation of explanations)
-    for (const line of (agent === undefined ? linesOf : linesOfOne)(explanation)) output.line(line);
+    for (const line of shownLines(explanation, { isIdle: idle !== undefined, isOfOne: agent !== undefined }))
+      output.line(line);
+}
+
+/** Of what is idle there is only what one agent says of it, and what to beware of. */
+function shownLines(explanation: Explanation, { isIdle, isOfOne }: { isIdle: boolean; isOfOne: boolean }) {
+  if (isOfOne) return linesOfOne(explanation);
+  return isIdle ? warningLines(explanation) : linesOf(explanation);
+}
+
+/** Of a job that wants nothing, as no run is active: how the last one ended. */
+async function idleText(client: Client, id: string): Promise<string | undefined> {
+  const runs = await client
+    .get<RunInfo[]>(`/v1/jobs/${encodeURIComponent(id)}/runs?all=true`)
+    .catch(unlessGone);
+  return lastRunText(id, runs);
 }
 
 interface Explained {
@@ -66,7 +84,7 @@ async function explainedJob(client: Client, id: string, agent: string | undefine
 }
 
 /** A task may outlive the record of its app or job. */
-function unlessGone(cause: unknown): readonly Explanation[] {
+function unlessGone(cause: unknown): readonly [] {
   if (cause instanceof Failure && cause.code === "not-found") return [];
   throw cause;
 }

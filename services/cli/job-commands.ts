@@ -5,27 +5,8 @@ import { hindrance, mainReason } from "./explain-command.js";
 import { submitted } from "./job-files.js";
 import type { Output } from "./output.js";
 import { waitFor } from "./progress.js";
+import { isEnded, newestOf, type RunInfo, runText } from "./runs.js";
 import type { Waiting } from "./app-commands.js";
-
-/** What of Metronome's run the CLI reads. */
-interface RunInfo {
-  readonly id: string;
-  readonly jobId: string;
-  readonly status: "INITIAL" | "STARTING" | "ACTIVE" | "SUCCESS" | "FAILED";
-  readonly createdAt: string;
-  readonly completedAt: string | null;
-  readonly reason?: string;
-  readonly tasks: readonly {
-    readonly id: string;
-    readonly status: string;
-    readonly host: string;
-    readonly startedAt?: string;
-    readonly completedAt: string | null;
-    readonly exitCode?: number;
-    readonly signal?: string;
-    readonly message?: string;
-  }[];
-}
 
 interface JobInfo {
   readonly id: string;
@@ -55,7 +36,7 @@ export async function run(client: Client, output: Output, what: string, waiting:
   const ended = await waitFor(
     async () => {
       const present = await client.get<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs/${started.id}`);
-      const text = `${id}: ${present.status}, attempt ${present.tasks.length}`;
+      const text = runText(present);
       return isEnded(present) ? { text, done: present } : { text };
     },
     {
@@ -92,10 +73,7 @@ export async function result(
   runId: string | undefined,
 ): Promise<void> {
   const runs = await client.get<RunInfo[]>(`/v1/jobs/${encodeURIComponent(id)}/runs?all=true`);
-  const found =
-    runId === undefined
-      ? runs.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0]
-      : runs.find((each) => each.id === runId);
+  const found = runId === undefined ? newestOf(runs) : runs.find((each) => each.id === runId);
   if (found === undefined)
     throw new Failure(
       "refused",
@@ -172,5 +150,3 @@ function show(output: Output, ended: RunInfo): void {
   ]);
   output.list(["TASK", "STATE", "HOST", "EXIT", "STARTED", "ENDED", "MESSAGE"], rows, ended);
 }
-
-const isEnded = ({ status }: RunInfo): boolean => status === "SUCCESS" || status === "FAILED";
