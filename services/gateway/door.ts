@@ -9,18 +9,26 @@ export interface DoorOptions {
   readonly hosts: readonly string[];
 }
 
+/** @throws Refused when the request is not to be taken */
+export type Guard = (request: FastifyRequest, route: string | undefined) => void;
+
 /**
  * A deploy is a shell on every host, so a page in somebody's browser must not be able to send one: requests are taken only
  * under our own host names (a foreign name that was made to resolve to loopback is none of them), from pages of our own
  * origin, and with a JSON body (which a cross-site form cannot send).
  */
-export function guard(app: FastifyInstance, { token, hosts }: DoorOptions): void {
+export function guardOf({ token, hosts }: DoorOptions): Guard {
   const known = new Set(["localhost", "127.0.0.1", "[::1]", ...hosts.map((host) => host.toLowerCase())]);
-
-  app.addHook("onRequest", async (request) => {
+  return (request, route) => {
     checkHost(request, known);
     checkOrigin(request);
-    if (token !== undefined && !isOpen(request.routeOptions.url)) checkToken(request, token);
+    if (token !== undefined && !isOpen(route)) checkToken(request, token);
+  };
+}
+
+export function guard(app: FastifyInstance, check: Guard): void {
+  app.addHook("onRequest", async (request) => {
+    check(request, request.routeOptions.url);
   });
   app.addHook("preParsing", async (request) => {
     checkContentType(request);

@@ -1,9 +1,9 @@
-import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import { type Refusal, refusal } from "#protocol/errors.js";
 import { appRoutes } from "./app-routes.js";
 import { Refused } from "./answer.js";
 import { clusterRoutes } from "./cluster-routes.js";
-import { type DoorOptions, guard } from "./door.js";
+import { type DoorOptions, guard, guardOf } from "./door.js";
 import { eventRoute } from "./event-route.js";
 import { jobRoutes } from "./job-routes.js";
 import { metricsRoute } from "./metrics.js";
@@ -15,7 +15,13 @@ import { checkWithSchemas } from "./validation.js";
 
 /** The HTTP door, not yet listening. */
 export async function server(parts: Parts, door: DoorOptions): Promise<FastifyInstance> {
+  const check = guardOf(door);
   const app = fastify({
+    // For what no route can be found for no hook is called either: a path that is not well encoded.
+    frameworkErrors: (error, request, answer) => {
+      const refused = refusalOf(() => check(request, undefined)) ?? refusedOf(error);
+      (answer as FastifyReply).header("x-emporion", "gateway").code(refused.status).send(refused.body);
+    },
     bodyLimit: 1 << 20,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
@@ -41,7 +47,7 @@ export async function server(parts: Parts, door: DoorOptions): Promise<FastifyIn
   app.addHook("onRequest", async (_, answer) => void answer.raw.setHeader("x-emporion", "gateway"));
   acceptEmptyJson(app);
   checkWithSchemas(app);
-  guard(app, door);
+  guard(app, check);
   await describe(app);
 
   app.get("/ping", { schema: { tags: ["operation"], summary: "pong" } }, (_, answer) =>
@@ -87,6 +93,16 @@ function shownAt(text: string, position: number): string {
   const [rest = ""] = text.slice(position).split("\n");
   if (text.slice(position).trim() === "") return "the end";
   return rest.length > 20 ? `${JSON.stringify(rest.slice(0, 20))}…` : JSON.stringify(rest);
+}
+
+function refusalOf(check: () => void): Refused | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof Refused) return cause;
+    throw cause;
+  }
 }
 
 function refusedOf(error: FastifyError | Refused): Refused {
