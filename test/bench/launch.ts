@@ -9,6 +9,7 @@ import { prepareWork } from "#test/e2e/support/work.js";
 import { eventually } from "#test/support/eventually.js";
 import { freePorts } from "#test/support/tools.js";
 import { bareContainers, BareSpawns, Swarm } from "./floors.js";
+import { numbersIn } from "./flags.js";
 import type { BenchOptions } from "./main.js";
 import { median, met, print, quantile, type Row } from "./report.js";
 
@@ -17,14 +18,14 @@ import { median, met, print, quantile, type Row } from "./report.js";
  * the same run. Floor and cluster take turns, and each round has a ratio of its own: absolute times drift on a shared machine.
  */
 export async function run({ json, args }: BenchOptions): Promise<void> {
-  const chosen = partsIn(args);
+  const { chosen, size } = asked(args);
   const cluster = await startCluster({ flags: ["--empty", "--agents", "1"] });
   const spawns = new BareSpawns();
   try {
     const docker = new Docker({ socketPath: cluster.dockerSocket });
     const { image } = await prepareWork(cluster.dockerSocket);
     const rows: Row[] = [];
-    for (const part of chosen) rows.push(...(await parts[part]({ cluster, spawns, docker, image })));
+    for (const part of chosen) rows.push(...(await parts[part]({ cluster, spawns, docker, image, size })));
     const columns = ["what", "cluster", "floor", "ratio (rounds)", "aim", "met"];
     const beside = { docker: (await docker.version()).Version };
     print({ bench: "launch", columns, rows, beside }, json);
@@ -39,26 +40,42 @@ interface Scene {
   readonly spawns: BareSpawns;
   readonly docker: Docker;
   readonly image: string;
+  readonly size: Size;
 }
 
+const usual = {
+  few: 50,
+  many: 200,
+  "process-rounds": 5,
+  "warm-up": 20,
+  launches: 100,
+  containers: 50,
+  "container-rounds": 3,
+};
+type Size = Readonly<typeof usual>;
+
 const parts = {
-  processes: async ({ cluster, spawns }: Scene) => [
-    await processes(cluster.api, spawns, 50),
-    await processes(cluster.api, spawns, 200),
+  processes: async (scene: Scene) => [
+    await processes(scene, scene.size.few),
+    await processes(scene, scene.size.many),
   ],
-  idle: ({ cluster, spawns }: Scene) => idle(cluster.api, spawns, 100),
-  containers: ({ cluster, docker, image }: Scene) => containers(cluster, docker, image, 50),
+  idle,
+  containers,
 };
 
 type Part = keyof typeof parts;
 const partNames = Object.keys(parts) as Part[];
 
-/** All of them unless some are named. */
-function partsIn(args: readonly string[]): readonly Part[] {
-  const unknown = args.filter((arg) => !(partNames as string[]).includes(arg));
+/** The parts that are named, or all; then, as flags, how many of everything. */
+function asked(args: readonly string[]): { readonly chosen: readonly Part[]; readonly size: Size } {
+  const firstFlag = args.findIndex((arg) => arg.startsWith("--"));
+  const flagsAt = firstFlag === -1 ? args.length : firstFlag;
+  const named = args.slice(0, flagsAt);
+  const unknown = named.filter((arg) => !(partNames as string[]).includes(arg));
   if (unknown.length > 0)
     throw new Error(`expected parts of ${partNames.join(", ")}, found ${unknown.join(", ")}`);
-  return args.length === 0 ? partNames : partNames.filter((part) => args.includes(part));
+  const chosen = named.length === 0 ? partNames : partNames.filter((part) => named.includes(part));
+  return { chosen, size: numbersIn(args.slice(flagsAt), usual) };
 }
 
 interface AppToRun {
@@ -86,15 +103,15 @@ const boxes = (image: string, instances: number): AppToRun => ({
   mem: 32,
 });
 
-const processRounds = 5;
-const containerRounds = 3;
-const idleWarmUp = 20;
 const idleMs = 100;
 const concurrencies = [2, 4, 8];
 /** Containers with which the best of them is looked for. */
 const sampled = 8;
 
-async function processes(api: Api, spawns: BareSpawns, count: number): Promise<Row> {
+async function processes(
+  { cluster: { api }, spawns, size: { "process-rounds": processRounds } }: Scene,
+  count: number,
+): Promise<Row> {
   const app = sleepers("/bench/process", count);
   // Nobody's first round counts.
   await spawns.all(count);
@@ -105,12 +122,8 @@ async function processes(api: Api, spawns: BareSpawns, count: number): Promise<R
   return rateRow(`${count} processes`, rounds, "spawn with cgroup", 0.7);
 }
 
-async function containers(
-  cluster: LocalCluster,
-  docker: Docker,
-  image: string,
-  count: number,
-): Promise<Row[]> {
+async function containers({ cluster, docker, image, size }: Scene): Promise<Row[]> {
+  const { containers: count, "container-rounds": rounds } = size;
   const concurrency = await bestConcurrency(docker, image);
   const directory = mkdtempSync(join(tmpdir(), "emporion-swarm-"));
   const [port] = await freePorts(1);
@@ -118,7 +131,7 @@ async function containers(
   try {
     const bare: Round[] = [];
     const swarms: Round[] = [];
-    for (let round = 0; round < containerRounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       const floor = await bareContainers(docker, image, count, concurrency);
       const ours = await timeToRunning(cluster.api, boxes(image, count));
       bare.push({ floor, ours });
@@ -158,7 +171,8 @@ async function timeToRunning(api: Api, definition: AppToRun): Promise<number> {
  * One more instance on a cluster that has nothing else to do, and a bare spawn, in turn. Pauses let the cluster be idle before, and
  * keep us from asking while it launches: the agent's clock says when it ran.
  */
-async function idle(api: Api, spawns: BareSpawns, launches: number): Promise<Row[]> {
+async function idle({ cluster: { api }, spawns, size }: Scene): Promise<Row[]> {
+  const { launches, "warm-up": idleWarmUp } = size;
   const { id, ...definition } = sleepers("/bench/idle", 0);
   await api.deploy({ id, ...definition });
   const floors: number[] = [];

@@ -1,6 +1,7 @@
 import type { Need } from "#protocol/framework.js";
 import { amounts } from "#libs/core/resources.js";
 import type { BenchOptions } from "./main.js";
+import { numbersIn } from "./flags.js";
 import { MasterInProcess, type Measured, offersIn } from "./master-in-process.js";
 import { met, print, type Row } from "./report.js";
 
@@ -9,13 +10,16 @@ import { met, print, type Row } from "./report.js";
  * the one event after which everything may be offered: shares, choice, offers and their messages as effects.
  * Sealing and encoding (in `perform`) come on top: about 25 µs an offer. Node has the young generation that the master has.
  */
-export async function run({ json }: BenchOptions): Promise<void> {
-  const results: Result[] = [];
-  for (const scenario of scenarios) results.push(measure(scenario));
-  results.push(...oneChange());
+export async function run({ json, args }: BenchOptions): Promise<void> {
+  const size = numbersIn(args, usual);
+  const results = scenarios(size.agents).map((scenario) => measure(scenario, size));
+  results.push(...oneChange(size));
   const columns = ["what", "offers", "median ms", "best", "worst", "cpu ms", "aim ms", "met"];
   print({ bench: "offers", columns, rows: results.map(rowOf) }, json);
 }
+
+const usual = { agents: 10_000, "warm-up": 5, rounds: 25, changes: 1000 };
+type Size = Readonly<typeof usual>;
 
 function rowOf({ what, offers, medianMs, bestMs, worstMs, cpuMs, aimMs }: Result): Row {
   const times = [medianMs, bestMs, worstMs, cpuMs].map((ms) => ms.toFixed(3));
@@ -36,7 +40,6 @@ interface Result {
 
 interface Scenario {
   readonly what: string;
-  readonly agents: number;
   readonly frameworks: number;
   readonly needs: (framework: number) => Need[];
   readonly aimMs?: number;
@@ -48,24 +51,21 @@ const need = (cpus: number, mem: number, more: Partial<Need> = {}): Need => ({
   ...more,
 });
 
-const scenarios: Scenario[] = [
+const scenarios = (agents: number): Scenario[] => [
   {
-    what: "10,000 agents × 100 frameworks, no needs: whole agents",
-    agents: 10_000,
+    what: `${count(agents)} agents × 100 frameworks, no needs: whole agents`,
     frameworks: 100,
     needs: () => [],
     aimMs: 50,
   },
   {
-    what: "10,000 × 100, each wants 0.5 cpus without end",
-    agents: 10_000,
+    what: `${count(agents)} × 100, each wants 0.5 cpus without end`,
     frameworks: 100,
     needs: () => [need(0.5, 256, { portCount: 1 })],
     aimMs: 50,
   },
   {
-    what: "10,000 × 100, each wants 100 of its own size on one of 20 racks",
-    agents: 10_000,
+    what: `${count(agents)} × 100, each wants 100 of its own size on one of 20 racks`,
     frameworks: 100,
     needs: (n) => [
       need(1 + n / 100, 512, {
@@ -76,27 +76,25 @@ const scenarios: Scenario[] = [
     aimMs: 50,
   },
   {
-    what: "10,000 × 100, nobody's need fits anywhere",
-    agents: 10_000,
+    what: `${count(agents)} × 100, nobody's need fits anywhere`,
     frameworks: 100,
     needs: (n) => [need(8, 100_000 + n)],
     aimMs: 50,
   },
-  { what: "10,000 × 1,000, no needs", agents: 10_000, frameworks: 1000, needs: () => [], aimMs: 100 },
+  { what: `${count(agents)} × 1,000, no needs`, frameworks: 1000, needs: () => [], aimMs: 100 },
   {
-    what: "10,000 × 1,000, each wants 10 of its own size",
-    agents: 10_000,
+    what: `${count(agents)} × 1,000, each wants 10 of its own size`,
     frameworks: 1000,
     needs: (n) => [need(1 + n / 1000, 512, { count: 10 })],
     aimMs: 100,
   },
 ];
 
-const warmUp = 5;
-const rounds = 25;
-
 /** One master: before each pass every agent registers anew, which voids all that was offered before. */
-function measure({ what, agents, frameworks, needs, aimMs }: Scenario): Result {
+function measure(
+  { what, frameworks, needs, aimMs }: Scenario,
+  { agents, rounds, "warm-up": warmUp }: Size,
+): Result {
   const bench = new MasterInProcess();
   for (let n = 0; n < frameworks; n++) bench.subscribe(`f${n}`, `role${n % 10}`, needs(n));
   const times: Measured[] = [];
@@ -113,26 +111,28 @@ function measure({ what, agents, frameworks, needs, aimMs }: Scenario): Result {
 }
 
 /** One task ends on a full cluster: what it costs until the next is offered, with many idle frameworks and with none. */
-function oneChange(): Result[] {
+function oneChange({ agents, changes }: Size): Result[] {
   return [0, 1000, 10_000].map((idle) => {
     const bench = new MasterInProcess();
     for (let n = 0; n < 100; n++) bench.subscribe(`f${n}`, `role${n % 10}`, [need(16, 512)]);
     for (let n = 0; n < idle; n++) bench.subscribe(`idle${n}`, `role${n % 10}`, [], true);
     bench.quietly(() => {
-      for (let n = 0; n < 10_000; n++) bench.register(n);
+      for (let n = 0; n < agents; n++) bench.register(n);
     });
     bench.pass();
     const times: Measured[] = [];
     let offers = 0;
-    for (let n = 0; n < 1000; n++) {
+    for (let n = 0; n < changes; n++) {
       const change = bench.settleOne(n);
       offers += offersIn(change.effects);
-      if (n >= 200) times.push(change);
+      if (n >= changes / 5) times.push(change);
     }
-    const what = `one agent reports all of it free: 10,000 × 100 and ${idle} idle frameworks`;
-    return { what, offers: offers / 1000, ...summary(times), aimMs: 0.2 };
+    const what = `one agent reports all of it free: ${count(agents)} × 100 and ${idle} idle frameworks`;
+    return { what, offers: offers / changes, ...summary(times), aimMs: 0.2 };
   });
 }
+
+const count = (n: number): string => n.toLocaleString("en");
 
 function summary(all: readonly Measured[]): Pick<Result, "medianMs" | "bestMs" | "worstMs" | "cpuMs"> {
   const sorted = all.map(({ ms }) => ms).toSorted((a, b) => a - b);

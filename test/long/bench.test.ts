@@ -35,6 +35,30 @@ describe("benchmarks", () => {
     assert.deepEqual([...rows.keys()], ["50 × 1", "50 × 100, and 0 idle"]);
   });
 
+  it("offers: each scenario has its pass, and one change makes one offer", async function () {
+    this.timeout(60_000);
+    const rows = await bench("offers", { agents: 40, "warm-up": 1, rounds: 2, changes: 20 });
+    assert.equal(rows.get("40 × 100, nobody's need fits anywhere"), "0");
+    assert.equal(rows.get("40 agents × 100 frameworks, no needs: whole agents"), "40");
+    assert.equal(rows.get("one agent reports all of it free: 40 × 100 and 10000 idle frameworks"), "1");
+    assert.equal(rows.size, 9);
+  });
+
+  it("launch: processes, one on an idle cluster, and containers, each beside its floor", async function () {
+    this.timeout(240_000);
+    const flags = { "process-rounds": 1, "warm-up": 1, launches: 2, "container-rounds": 1 };
+    const rows = await bench("launch", { few: 2, many: 3, containers: 2, ...flags });
+    const all = [
+      "2 processes",
+      "3 processes",
+      "one launch, idle, p50",
+      "one launch, idle, p99",
+      "2 containers",
+    ];
+    assert.deepEqual([...rows.keys()], all);
+    for (const took of rows.values()) assert.match(took, /^[\d.]+ ms$/);
+  });
+
   it("soak: what was deployed is gone again", async function () {
     this.timeout(120_000);
     const rows = await bench("soak", { minutes: 0, agents: 1, containers: 0 });
@@ -57,7 +81,7 @@ const start = (name: string, args: readonly string[]) =>
 async function bench(name: string, flags: Readonly<Record<string, number>>): Promise<Map<string, string>> {
   const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
   const child = start(name, args);
-  await eventually(`${name} to end`, () => child.process.exitCode !== null, 110_000);
+  await eventually(`${name} to end`, () => child.process.exitCode !== null, 230_000);
   assert.equal(child.process.exitCode, 0, child.output());
   assert.ok(!child.output().includes("\u001b"), "a file or a pipe gets no colours");
   const line = child
