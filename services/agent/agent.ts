@@ -1,14 +1,11 @@
 import { unreachable } from "#libs/core/assert.js";
-import { never, type Instant } from "#libs/core/time.js";
+import type { Instant } from "#libs/core/time.js";
 import type { Machine, Tick } from "#libs/machine/machine.js";
-import type { ExecutorInfo } from "#protocol/offer.js";
 import type { AgentEffect, AgentEvent } from "./events.js";
 import { type AgentOptions, Parts } from "./parts.js";
 import { recall } from "./recall.js";
 import type { JournalRecord } from "./records.js";
-import { hasEnded, skipNumbers, type Task } from "./task.js";
-
-const detectMs = 60_000;
+import { hasEnded, type Task } from "./task.js";
 
 /**
  * The host agent: the one who decides what runs on its host. It knows three worlds: the cluster (bus and streams), the host
@@ -21,7 +18,6 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
   readonly #options: AgentOptions;
   readonly #parts: Parts;
   #effects: AgentEffect[] = [];
-  #detectAt = never;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -41,7 +37,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
 
   nextDeadline(): number {
     return Math.min(
-      this.#detectAt,
+      this.#parts.executors.nextDeadline(),
       this.#parts.recorder.nextDeadline(),
       this.#parts.updates.nextDeadline(),
       this.#parts.kills.nextDeadline(),
@@ -66,7 +62,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
         return this.#accept(at, event);
       case "killAsked":
         this.#parts.orders.kill(at, event);
-        return this.#renewIfCrowded(at);
+        return this.#parts.registration.renewIfCrowded(at);
       case "reconcileAsked":
         return this.#parts.queries.reconcile(at, event);
       case "rescindAsked":
@@ -138,7 +134,7 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
       case "probed":
         return this.#parts.health.probed(at, event.task, event.probe, event.healthy, event.message);
       case "executorsDetected":
-        return this.#detected(at, event.executors, event.warnings);
+        return this.#parts.executors.detected(at, event);
       case "messageDropped":
         return void this.#parts.undecoded++;
       case "portsSeen":
@@ -189,30 +185,26 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
     this.#parts.recovery.tick(at);
     this.#parts.foreignPorts.tick(at);
     this.#parts.identity.tick(at);
-    if (at.mono < this.#detectAt) return;
-    this.#detectAt = at.mono + detectMs;
-    this.#emit({ type: "detectExecutors" });
+    this.#parts.executors.tick(at);
   }
 
   /** The journal is read: what it has counts at once, whatever the executors will say. */
   #load(at: Instant, records: readonly JournalRecord[]): void {
-    const { hostBoot } = this.#options;
     const memory = recall(records);
-    const hostRestarted = memory.hostBoot !== undefined && memory.hostBoot !== hostBoot;
-    if (hostRestarted) memory.tasks.forEach(skipNumbers);
+    this.#parts.recovery.loaded(memory);
     this.#parts.recorder.loaded(records.length);
     this.#parts.offers.restore(memory);
     for (const [framework, session] of memory.sessions) this.#parts.offers.sees(framework, session);
-    this.#detectAt = at.mono + detectMs;
+    this.#parts.executors.begin(at);
     this.#parts.identity.begin(at);
     this.#parts.contact.begin(at);
     this.#parts.services.begin(at);
-    this.#parts.cut(() => this.#publishAgain(memory.tasks.values()));
+    this.#parts.cut(() => this.#parts.updates.restore(memory.tasks.values()));
     for (const task of memory.tasks.values()) this.#restore(at, task);
     this.#parts.foreignPorts.begin(at, this.#options.takenPorts);
     if (memory.drain !== undefined) this.#parts.drain.restore(at, memory.drain);
     this.#emit({ type: "findSandboxes" });
-    this.#parts.recovery.begin(at, hostRestarted);
+    this.#parts.recovery.begin(at);
   }
 
   #restore(at: Instant, task: Task): void {
@@ -228,41 +220,17 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
       this.#parts.kills.ask(at, task, { reason: task.killReason, message: task.latest.message ?? "" });
   }
 
-  /** What the stream may not have, in the order in which it happened. */
-  #publishAgain(tasks: Iterable<Task>): void {
-    const unstored = [...tasks].flatMap(({ framework, unstored: updates }) => {
-      // Somebody may have set the clock back between two updates of a task: the later one stays the later one.
-      let at = Number.NEGATIVE_INFINITY;
-      return updates.map((update) => ({ framework, update, at: (at = Math.max(at, update.at)) }));
-    });
-    for (const { framework, update } of unstored.toSorted((a, b) => a.at - b.at))
-      this.#parts.updates.add(framework, update);
-  }
-
   #connect(at: Instant, fraction: number): void {
     this.#parts.identity.connected();
     this.#parts.updates.connected();
     this.#parts.registration.connected(at, fraction);
   }
 
-  #renewIfCrowded(at: Instant): void {
-    if (this.#parts.offers.isCrowded() || this.#parts.refusals.isCrowded())
-      this.#parts.registration.renew(at);
-  }
-
-  #detected(at: Instant, executors: readonly ExecutorInfo[], warnings: readonly string[]): void {
-    const isSame =
-      JSON.stringify([executors, warnings]) === JSON.stringify([this.#parts.executors, this.#parts.warnings]);
-    this.#parts.executors = executors;
-    this.#parts.warnings = warnings;
-    if (!isSame) this.#parts.registration.renew(at);
-  }
-
   #accept(at: Instant, event: Extract<AgentEvent, { readonly type: "acceptAsked" }>): void {
     this.#parts.accepts.asked(at, event);
     this.#parts.orders.launched(event.framework);
     this.#parts.registration.changed(at);
-    this.#renewIfCrowded(at);
+    this.#parts.registration.renewIfCrowded(at);
   }
 
   #launched(at: Instant, id: string): void {

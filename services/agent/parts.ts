@@ -1,4 +1,3 @@
-import type { ExecutorInfo } from "#protocol/offer.js";
 import type { TaskUpdate } from "#protocol/task.js";
 import { isTerminal } from "#libs/core/task-state.js";
 import type { Instant } from "#libs/core/time.js";
@@ -9,6 +8,7 @@ import { Collection, type CollectionSettings } from "./collection.js";
 import { Contact } from "./contact.js";
 import { Drain } from "./drain.js";
 import { environmentOf } from "./environment.js";
+import { type Detected, Executors } from "./executors.js";
 import type { AgentEffect, FixedInfo, LaunchOrder, ServiceEntry } from "./events.js";
 import { ForeignPorts } from "./foreign-ports.js";
 import { Health } from "./health.js";
@@ -32,13 +32,10 @@ import { hasEnded, type Task } from "./task.js";
 import { Tasks } from "./tasks.js";
 import { Updates } from "./updates.js";
 
-export interface AgentOptions {
+/** Its executors and warnings: as detected before the start. */
+export interface AgentOptions extends Detected {
   readonly cluster: string;
   readonly info: FixedInfo;
-  /** What was detected before the start; events bring it up to date. */
-  readonly executors: readonly ExecutorInfo[];
-  /** Why there is not more. Those about an executor begin with its kind and a colon. */
-  readonly warnings: readonly string[];
   /** Ports of the totals on which somebody listened before the start: our own tasks of before, or others. */
   readonly takenPorts: readonly number[];
   /** Of this process. */
@@ -57,9 +54,6 @@ export interface AgentOptions {
  */
 export class Parts {
   readonly #options: AgentOptions;
-  /** What can be run here now, and why there is not more. */
-  executors: readonly ExecutorInfo[];
-  warnings: readonly string[];
   /** Messages that did not decode since this process began. */
   undecoded = 0;
   #isRecovered = false;
@@ -69,6 +63,7 @@ export class Parts {
   readonly refusals = new Refusals();
   readonly ledger: Ledger;
   readonly foreignPorts: ForeignPorts;
+  readonly executors: Executors;
   readonly news: News;
   readonly recorder: Recorder;
   readonly updates: Updates;
@@ -90,8 +85,6 @@ export class Parts {
 
   constructor(options: AgentOptions, emit: (effect: AgentEffect) => void) {
     this.#options = options;
-    this.executors = options.executors;
-    this.warnings = options.warnings;
     const { cluster, info, bootId } = options;
     const { id: agent, host } = info;
     const orderOf = (task: Task): LaunchOrder => this.#order(task);
@@ -101,6 +94,11 @@ export class Parts {
       emit,
       configured: info.totals.ports,
       ledger: this.ledger,
+      changed: (at) => this.registration.renew(at),
+    });
+    this.executors = new Executors({
+      emit,
+      detected: options,
       changed: (at) => this.registration.renew(at),
     });
     this.news = new News(agent, emit);
@@ -160,6 +158,7 @@ export class Parts {
     this.registration = new Registration({
       emit,
       offers,
+      refusals,
       cut: (_, then) => this.cut(then),
       recorded: (at, then) => this.recorder.after(at, then),
       message: (at, report) => {
@@ -180,6 +179,7 @@ export class Parts {
       tasks,
       kills,
       orderOf,
+      hostBoot: options.hostBoot,
       done: (at) => {
         this.#isRecovered = true;
         this.#join(at);
@@ -282,8 +282,8 @@ export class Parts {
     return {
       agent: info.id,
       host: info.host,
-      executors: this.executors,
-      warnings: this.warnings,
+      executors: this.executors.all,
+      warnings: this.executors.warnings,
       free: this.ledger.free,
       allowance,
       offers: this.offers,
@@ -310,8 +310,8 @@ export class Parts {
     return {
       ...this.#options.info,
       totals: this.ledger.totals,
-      executors: [...this.executors],
-      warnings: [...this.warnings, ...this.foreignPorts.warnings()],
+      executors: [...this.executors.all],
+      warnings: [...this.executors.warnings, ...this.foreignPorts.warnings()],
     };
   }
 

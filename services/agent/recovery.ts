@@ -5,7 +5,8 @@ import { DueTimes } from "#libs/core/due-times.js";
 import type { Instant } from "#libs/core/time.js";
 import type { AgentEffect, Found, LaunchOrder } from "./events.js";
 import type { Kills } from "./kills.js";
-import type { Task } from "./task.js";
+import type { Memory } from "./recall.js";
+import { skipNumbers, type Task } from "./task.js";
 import type { Tasks } from "./tasks.js";
 
 export interface RecoveryOptions {
@@ -13,6 +14,8 @@ export interface RecoveryOptions {
   readonly tasks: Tasks;
   readonly kills: Pick<Kills, "reached">;
   readonly orderOf: (task: Task) => LaunchOrder;
+  /** Of the host: another one after each of its starts. */
+  readonly hostBoot: string;
   /** Each executor has answered, or cannot for now: what the agent holds is known as well as it can be. */
   readonly done: (at: Instant) => void;
 }
@@ -36,8 +39,14 @@ export class Recovery {
     this.#options = options;
   }
 
-  begin(at: Instant, hostRestarted: boolean): void {
-    this.#hostRestarted = hostRestarted;
+  /** The journal is read. First of all: whether the host was started anew since counts for the numbers of updates to come. */
+  loaded({ hostBoot, tasks }: Pick<Memory, "hostBoot" | "tasks">): void {
+    this.#hostRestarted = hostBoot !== undefined && hostBoot !== this.#options.hostBoot;
+    if (this.#hostRestarted) tasks.forEach(skipNumbers);
+  }
+
+  /** The tasks of before stand where the journal has them. */
+  begin(at: Instant): void {
     for (const kind of executorKinds) if (this.#lost(kind).length > 0) this.#unanswered.add(kind);
     for (const kind of this.#unanswered) this.#ask(kind);
     this.#proceed(at);

@@ -4,6 +4,7 @@ import { type Backoff, backoffMs } from "#libs/core/backoff.js";
 import { never, type Instant } from "#libs/core/time.js";
 import type { AgentEffect } from "./events.js";
 import type { Offers } from "./offers.js";
+import type { Refusals } from "./refusals.js";
 
 type Standing =
   | { readonly state: "out" }
@@ -14,6 +15,7 @@ type Standing =
 export interface RegistrationOptions {
   readonly emit: (effect: AgentEffect) => void;
   readonly offers: Offers;
+  readonly refusals: Pick<Refusals, "isCrowded">;
   /** Begins a generation: voids, forgets, records; `then` when it is safe. */
   readonly cut: (at: Instant, then: (at: Instant) => void) => void;
   /** When the generation that was begun last is recorded; at once when it is. */
@@ -88,6 +90,12 @@ export class Registration {
   /** All offers shall be void, all that was refused forgotten. */
   renew(at: Instant): void {
     if (this.#mayRegister) this.#registerAt = Math.min(this.#registerAt, at.mono);
+  }
+
+  /** A generation has as much to remember as it may: the next one begins with nothing. */
+  renewIfCrowded(at: Instant): void {
+    const { offers, refusals } = this.#options;
+    if (offers.isCrowded() || refusals.isCrowded()) this.renew(at);
   }
 
   registered(at: Instant, attempt: number, epoch: number, intervalMs: number): void {

@@ -54,6 +54,16 @@ export class Updates {
     if (queue.unstored === undefined) this.#ready.add(framework);
   }
 
+  /** What the stream may not have, in the order in which it happened. */
+  restore(tasks: Iterable<{ readonly framework: string; readonly unstored: readonly TaskUpdate[] }>): void {
+    const unstored = [...tasks].flatMap(({ framework, unstored: updates }) => {
+      // Somebody may have set the clock back between two updates of a task: the later one stays the later one.
+      let at = Number.NEGATIVE_INFINITY;
+      return updates.map((update) => ({ framework, update, at: (at = Math.max(at, update.at)) }));
+    });
+    for (const { framework, update } of unstored.toSorted((a, b) => a.at - b.at)) this.add(framework, update);
+  }
+
   /** To be called when an event has been handled to its end. */
   flush(): void {
     if (!this.#isConnected) return;
