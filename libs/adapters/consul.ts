@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import Consul from "consul";
 import type { CheckOptions } from "consul/lib/agent/check.js";
 import pLimit from "p-limit";
-import { type Catalog, type CatalogCheck, type CatalogEntry, entryText } from "#libs/ports/catalog.js";
+import { type CatalogEntry, entryText } from "#libs/core/catalog-entry.js";
+import type { Catalog } from "#libs/ports/catalog.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 
 export interface ConsulOptions {
@@ -24,8 +25,8 @@ const fingerprintField = "emporion-fingerprint";
 const toldTtl = "87600h";
 
 /**
- * The service registry in Consul, through the Consul agent of this host. Checks over http and tcp are Consul's own and begin
- * as passing; a `told` check is one that only we change. Entries are never removed by Consul itself.
+ * The service registry in Consul, through the Consul agent of this host. Only we change the check of
+ * an entry, Consul asks nobody. Entries are never removed by Consul itself.
  */
 export class ConsulCatalog implements Catalog {
   readonly #consul: Consul;
@@ -45,7 +46,7 @@ export class ConsulCatalog implements Catalog {
   }
 
   fingerprint(entry: CatalogEntry): string {
-    return whole(digest(entry), entry.check?.kind === "told" ? entry.check.healthy : undefined);
+    return whole(digest(entry), entry.check?.healthy);
   }
 
   async list(prefix: string): Promise<Result<ReadonlyMap<string, string>, string>> {
@@ -60,11 +61,13 @@ export class ConsulCatalog implements Catalog {
     const found = new Map<string, string>();
     for (const [id, service] of Object.entries(services.value)) {
       if (!id.startsWith(prefix)) continue;
-      const check = checks.value[checkId(id)];
-      const isTold = check !== undefined && (check.Type || "ttl") === "ttl";
+      const status = checks.value[checkId(id)]?.Status;
       found.set(
         id,
-        whole(service.Meta?.[fingerprintField] ?? "", isTold ? check.Status === "passing" : undefined),
+        whole(
+          service.Meta?.[fingerprintField] ?? "",
+          status === undefined ? undefined : status === "passing",
+        ),
       );
       this.#known.add(id);
     }
@@ -87,7 +90,7 @@ export class ConsulCatalog implements Catalog {
     );
     if (!registered.ok) return registered;
     this.#known.add(id);
-    return isAgain && check?.kind === "told" ? this.tell(id, check.healthy) : ok(undefined);
+    return isAgain && check !== undefined ? this.tell(id, check.healthy) : ok(undefined);
   }
 
   async deregister(id: string): Promise<Result<void, string>> {
@@ -137,16 +140,14 @@ const digest = (entry: CatalogEntry): string =>
 const whole = (digested: string, healthy: boolean | undefined): string =>
   healthy === undefined ? digested : `${digested}:${healthy ? "healthy" : "unhealthy"}`;
 
-function asConsul(id: string, check: CatalogCheck): CheckOptions {
-  const common = { name: `health of ${id}`, checkid: checkId(id) };
-  // The types ask for a timeout in every check; Consul has none for a told one.
-  if (check.kind === "told")
-    return { ...common, ttl: toldTtl, status: check.healthy ? "passing" : "critical" } as CheckOptions;
-  const asked = { interval: `${check.intervalMs}ms`, timeout: `${check.timeoutMs}ms`, status: "passing" };
-  return check.kind === "http"
-    ? { ...common, ...asked, http: check.url }
-    : { ...common, ...asked, tcp: check.address };
-}
+/** The types ask for a timeout in every check; Consul has none for one that is told. */
+const asConsul = (id: string, { healthy }: { healthy: boolean }): CheckOptions =>
+  ({
+    name: `health of ${id}`,
+    checkid: checkId(id),
+    ttl: toldTtl,
+    status: healthy ? "passing" : "critical",
+  }) as CheckOptions;
 
 interface ServiceFound {
   readonly Meta?: Readonly<Record<string, string>>;
@@ -154,7 +155,6 @@ interface ServiceFound {
 
 interface CheckFound {
   readonly Status: string;
-  readonly Type?: string;
 }
 
 function consulUrl(address: string): string {

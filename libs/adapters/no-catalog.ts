@@ -1,4 +1,5 @@
-import { type Catalog, type CatalogEntry, entryText } from "#libs/ports/catalog.js";
+import { type CatalogEntry, entryText } from "#libs/core/catalog-entry.js";
+import type { Catalog } from "#libs/ports/catalog.js";
 import { ok, type Result } from "#protocol/result.js";
 
 /**
@@ -10,7 +11,7 @@ export class NoCatalog implements Catalog {
 
   fingerprint(entry: CatalogEntry): string {
     const { check } = entry;
-    return check?.kind === "told" ? `${entryText(entry)} ${check.healthy}` : entryText(entry);
+    return check !== undefined ? `${entryText(entry)} ${check.healthy}` : entryText(entry);
   }
 
   async list(prefix: string): Promise<Result<ReadonlyMap<string, string>, string>> {
@@ -30,7 +31,7 @@ export class NoCatalog implements Catalog {
 
   async tell(id: string, healthy: boolean): Promise<Result<void, string>> {
     const entry = this.#entries.get(id);
-    if (entry?.check?.kind === "told") this.#entries.set(id, { ...entry, check: { kind: "told", healthy } });
+    if (entry?.check !== undefined) this.#entries.set(id, { ...entry, check: { kind: "told", healthy } });
     return ok(undefined);
   }
 }

@@ -1,19 +1,7 @@
 import type { Result } from "#protocol/result.js";
 import type { Artifact } from "#protocol/task.js";
-import type { LaunchFailure } from "./executor.js";
-
-export interface SandboxEntry {
-  readonly path: string;
-  readonly kind: "file" | "directory" | "other";
-  readonly size: number;
-  readonly modifiedAt: number;
-}
-
-export interface SandboxRead {
-  readonly offset: number;
-  readonly size: number;
-  readonly bytes: Uint8Array;
-}
+import type { LaunchFailure } from "#libs/core/launch.js";
+import type { SandboxEntry, SandboxRead } from "#libs/core/sandbox.js";
 
 /** The directories of an agent's tasks. Reading is confined to regular files of the sandbox; no links are followed. */
 export interface Sandboxes {

@@ -1,4 +1,5 @@
-import type { Catalog, CatalogEntry } from "#libs/ports/catalog.js";
+import type { CatalogEntry } from "#libs/core/catalog-entry.js";
+import type { Catalog } from "#libs/ports/catalog.js";
 import type { Clock } from "#libs/ports/clock.js";
 import { delay } from "#libs/ports/clock.js";
 import type { Result } from "#protocol/result.js";

@@ -1,4 +1,5 @@
-import { type Catalog, type CatalogEntry, entryText } from "#libs/ports/catalog.js";
+import { type CatalogEntry, entryText } from "#libs/core/catalog-entry.js";
+import type { Catalog } from "#libs/ports/catalog.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 
 /** A service registry in memory. A scenario takes it away, has it forget everything, and reads what it holds. */
@@ -34,7 +35,7 @@ export class SimCatalog implements Catalog {
 
   fingerprint(entry: CatalogEntry): string {
     const { check } = entry;
-    return check?.kind === "told" ? `${entryText(entry)} ${check.healthy}` : entryText(entry);
+    return check !== undefined ? `${entryText(entry)} ${check.healthy}` : entryText(entry);
   }
 
   async list(prefix: string): Promise<Result<ReadonlyMap<string, string>, string>> {

@@ -1,6 +1,7 @@
 import { Observable, Subject } from "rxjs";
 import type { Clock } from "#libs/ports/clock.js";
-import type { Executor, LaunchFailure, LaunchOrder, TaskExit } from "#libs/ports/executor.js";
+import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import type { Executor } from "#libs/ports/executor.js";
 import type { Random } from "#libs/ports/random.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
 import { fail, ok, type Result } from "#protocol/result.js";

@@ -1,7 +1,8 @@
 import type { Clock } from "#libs/ports/clock.js";
-import type { LaunchFailure } from "#libs/ports/executor.js";
+import type { LaunchFailure } from "#libs/core/launch.js";
 import type { Random } from "#libs/ports/random.js";
-import type { SandboxEntry, Sandboxes, SandboxRead } from "#libs/ports/sandboxes.js";
+import type { SandboxEntry, SandboxRead } from "#libs/core/sandbox.js";
+import type { Sandboxes } from "#libs/ports/sandboxes.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { Artifact } from "#protocol/task.js";
 

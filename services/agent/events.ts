@@ -15,7 +15,10 @@ import type { ExecutorInfo, Offer, Session } from "#protocol/offer.js";
 import type { PortRange } from "#protocol/resources.js";
 import type { SandboxReply, SandboxRequest, TasksQuery, TasksReply } from "#protocol/sandbox.js";
 import type { StatusBatch } from "#protocol/status.js";
-import type { Artifact, ExecutorKind, HealthCheck, TaskReason, TaskSpec } from "#protocol/task.js";
+import type { Artifact, ExecutorKind, HealthCheck, TaskSpec } from "#protocol/task.js";
+import type { CatalogEntry } from "#libs/core/catalog-entry.js";
+import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import type { SandboxRead } from "#libs/core/sandbox.js";
 import type { JournalRecord } from "./records.js";
 
 /** Names a request that waits for its answer. */
@@ -37,45 +40,7 @@ export interface AcceptAsked {
   readonly filterMs: number;
 }
 
-/** A task with all that its start needs. */
-export interface LaunchOrder {
-  readonly spec: TaskSpec;
-  readonly framework: string;
-  readonly host: string;
-  readonly env: Readonly<Record<string, string>>;
-}
-
-export interface LaunchFault {
-  readonly reason: TaskReason;
-  readonly message: string;
-}
-
-export interface TaskEnd {
-  readonly task: string;
-  readonly exitCode?: number;
-  readonly signal?: string;
-  readonly reason: TaskReason;
-  readonly message?: string;
-}
-
 export type Found = "running" | "ended" | "absent";
-
-/** An entry of the service registry, as this agent wants it there. */
-export interface ServiceEntry {
-  readonly id: string;
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-  readonly tags: readonly string[];
-  readonly meta: Readonly<Record<string, string>>;
-  readonly check?: { readonly kind: "told"; readonly healthy: boolean };
-}
-
-export interface SandboxFile {
-  readonly offset: number;
-  readonly size: number;
-  readonly bytes: Uint8Array;
-}
 
 type Asked =
   | AcceptAsked
@@ -172,10 +137,10 @@ type Bus =
 
 type Executed =
   | { readonly type: "prepared"; readonly task: string }
-  | { readonly type: "prepareFailed"; readonly task: string; readonly fault: LaunchFault }
+  | { readonly type: "prepareFailed"; readonly task: string; readonly fault: LaunchFailure }
   | { readonly type: "launched"; readonly task: string }
-  | { readonly type: "launchFailed"; readonly task: string; readonly fault: LaunchFault }
-  | ({ readonly type: "exited" } & TaskEnd)
+  | { readonly type: "launchFailed"; readonly task: string; readonly fault: LaunchFailure }
+  | ({ readonly type: "exited" } & TaskExit)
   | {
       readonly type: "probed";
       readonly task: string;
@@ -206,7 +171,7 @@ type Registry =
   | { readonly type: "entryFailed"; readonly id: string; readonly message: string };
 
 type Reading =
-  | { readonly type: "fileRead"; readonly reply: Reply; readonly file: SandboxFile }
+  | { readonly type: "fileRead"; readonly reply: Reply; readonly file: SandboxRead }
   | { readonly type: "directoryListed"; readonly reply: Reply; readonly entries: SandboxEntries }
   | { readonly type: "readingFailed"; readonly reply: Reply; readonly message: string }
   | { readonly type: "fileGrown"; readonly reply: Reply };
@@ -307,7 +272,7 @@ export type AgentEffect =
   | { readonly type: "measureDisk" }
   // --- registry ---
   | { readonly type: "listEntries"; readonly prefix: string }
-  | { readonly type: "registerEntry"; readonly entry: ServiceEntry }
+  | { readonly type: "registerEntry"; readonly entry: CatalogEntry }
   | { readonly type: "deregisterEntry"; readonly id: string }
   | { readonly type: "tellHealth"; readonly id: string; readonly healthy: boolean }
   // --- sandboxes ---

@@ -9,7 +9,9 @@ import { Contact } from "./contact.js";
 import { Drain } from "./drain.js";
 import { environmentOf } from "./environment.js";
 import { type Detected, Executors } from "./executors.js";
-import type { AgentEffect, FixedInfo, LaunchOrder, ServiceEntry } from "./events.js";
+import type { LaunchOrder } from "#libs/core/launch.js";
+import type { CatalogEntry } from "#libs/core/catalog-entry.js";
+import type { AgentEffect, FixedInfo } from "./events.js";
 import { ForeignPorts } from "./foreign-ports.js";
 import { Health } from "./health.js";
 import { Identity } from "./identity.js";
@@ -45,7 +47,7 @@ export interface AgentOptions extends Detected {
   readonly allowance: Allowance;
   readonly collection: CollectionSettings;
   /** As the registry's adapter computes it; pure. */
-  readonly fingerprint: (entry: ServiceEntry) => string;
+  readonly fingerprint: (entry: CatalogEntry) => string;
 }
 
 /**

@@ -7,9 +7,11 @@ import type { Journal } from "#libs/ports/journal.js";
 import type { Log } from "#libs/ports/log.js";
 import type { Probe, ProbeResult } from "#libs/ports/probe.js";
 import type { Sandboxes } from "#libs/ports/sandboxes.js";
+import type { LaunchFailure } from "#libs/core/launch.js";
 import { fail, type Result } from "#protocol/result.js";
-import type { AgentEffect, AgentEvent, LaunchFault } from "./events.js";
+import type { AgentEffect, AgentEvent } from "./events.js";
 import type { BusEffect } from "./perform-bus.js";
+import { portsFailure } from "./taken-ports.js";
 
 export interface HostWorld {
   readonly journal: Journal;
@@ -150,16 +152,14 @@ async function prepareTask(
   { task, user, artifacts, ports }: Effect<"prepareTask">,
   emit: Emit,
 ): Promise<void> {
-  const failed = (fault: LaunchFault) => emit({ type: "prepareFailed", task, fault });
+  const failed = (fault: LaunchFailure) => emit({ type: "prepareFailed", task, fault });
   try {
     const taken = await Promise.all(ports.map((port) => host.portTaken(port)));
     const inUse = ports.filter((_, index) => taken[index]);
     // Its sandbox is made all the same: people look there for what happened.
     const created = await sandboxes.create(task, user);
-    if (inUse.length > 0) {
-      const named = inUse.length === 1 ? `port ${inUse[0]} is` : `ports ${inUse.join(", ")} are`;
-      return failed({ reason: "port-in-use", message: `${named} in use by another program of the host` });
-    }
+    const refused = portsFailure(inUse);
+    if (refused !== undefined) return failed(refused);
     if (!created.ok) return failed(created.error);
     const fetched = artifacts.length === 0 ? created : await sandboxes.fetch(task, artifacts);
     if (!fetched.ok) return failed(fetched.error);

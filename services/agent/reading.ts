@@ -1,7 +1,8 @@
 import { refusal } from "#protocol/errors.js";
 import { type SandboxReply, type SandboxRequest, seesAllSandboxes } from "#protocol/sandbox.js";
 import type { Instant } from "#libs/core/time.js";
-import type { AgentEffect, Reply, SandboxEntries, SandboxFile } from "./events.js";
+import type { SandboxRead } from "#libs/core/sandbox.js";
+import type { AgentEffect, Reply, SandboxEntries } from "./events.js";
 import { hasEnded, type Task } from "./task.js";
 import type { Tasks } from "./tasks.js";
 
@@ -56,7 +57,7 @@ export class Reading {
     this.#read(reply, reader);
   }
 
-  fileRead(at: Instant, reply: Reply, file: SandboxFile): void {
+  fileRead(at: Instant, reply: Reply, file: SandboxRead): void {
     const reader = this.#readers.get(reply);
     if (reader === undefined) return;
     const { request, task, until, hadEnded } = reader;

@@ -3,12 +3,13 @@ import { type Backoff, backoffMs } from "#libs/core/backoff.js";
 import { DueTimes } from "#libs/core/due-times.js";
 import { portList } from "#libs/core/resources.js";
 import { never, type Instant } from "#libs/core/time.js";
-import type { AgentEffect, ServiceEntry } from "./events.js";
+import type { CatalogEntry } from "#libs/core/catalog-entry.js";
+import type { AgentEffect } from "./events.js";
 import { isOnItsWay, isRunning, type Task } from "./task.js";
 
 /** An entry between what shall be and what is. Gone from here when it shall not be and is not. */
 interface Projection {
-  wanted: ServiceEntry | undefined;
+  wanted: CatalogEntry | undefined;
   /** Whose it is; undefined for one that was found and that nobody here knows. */
   task: string | undefined;
   /** Fingerprint of what the registry has; undefined: nothing. */
@@ -25,7 +26,7 @@ export interface ServicesOptions {
   readonly cluster: string;
   readonly agent: string;
   readonly host: string;
-  readonly fingerprint: (entry: ServiceEntry) => string;
+  readonly fingerprint: (entry: CatalogEntry) => string;
   /** None of the task's entries is left, or the registry does not answer. */
   readonly withdrawn: (at: Instant, task: string) => void;
 }
@@ -243,7 +244,7 @@ export class Services {
     return entry;
   }
 
-  #want(id: string, task: string, wanted: ServiceEntry | undefined): void {
+  #want(id: string, task: string, wanted: CatalogEntry | undefined): void {
     const entry = this.#entries.get(id) ?? this.#add(id, task);
     entry.task = task;
     entry.wanted = wanted;
@@ -274,12 +275,12 @@ export class Services {
     this.#options.withdrawn(at, task);
   }
 
-  #entriesOf({ spec, latest }: Task): ServiceEntry[] {
+  #entriesOf({ spec, latest }: Task): CatalogEntry[] {
     const ports = portList(spec.resources.ports);
     const { agent, host } = this.#options;
     const ids = { "emporion-task": spec.id, "emporion-agent": agent };
     const check = spec.healthCheck && { kind: "told" as const, healthy: latest.healthy ?? true };
-    const entries: ServiceEntry[] = [];
+    const entries: CatalogEntry[] = [];
     for (const [index, { name, port, tags, meta }] of (spec.services ?? []).entries()) {
       const id = `${this.#prefix}${spec.id}:${index}`;
       const number = port === undefined ? 0 : (ports[port] ?? 0);

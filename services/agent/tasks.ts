@@ -1,7 +1,8 @@
 import type { Session } from "#protocol/offer.js";
 import type { TaskReason, TaskSpec, TaskState, TaskUpdate } from "#protocol/task.js";
 import type { Instant } from "#libs/core/time.js";
-import type { AgentEffect, LaunchFault, LaunchOrder, TaskEnd } from "./events.js";
+import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import type { AgentEffect } from "./events.js";
 import { hostPortsOf } from "./environment.js";
 import type { Recorder } from "./recorder.js";
 import { apply, hasEnded, newTask, type Task } from "./task.js";
@@ -120,14 +121,14 @@ export class Tasks {
   }
 
   /** It never ran. */
-  launchFailed(at: Instant, id: string, { reason, message }: LaunchFault): void {
+  launchFailed(at: Instant, id: string, { reason, message }: LaunchFailure): void {
     const task = this.#tasks.get(id);
     if (task === undefined || hasEnded(task)) return;
     if (task.killReason === undefined) this.step(at, task, { state: "failed", reason, message });
     else this.step(at, task, { state: "killed", reason: task.killReason, message: "before it ran" });
   }
 
-  exited(at: Instant, { task: id, exitCode, signal, reason, message }: TaskEnd): void {
+  exited(at: Instant, { task: id, exitCode, signal, reason, message }: TaskExit): void {
     const task = this.#tasks.get(id);
     if (task === undefined || hasEnded(task)) return;
     const killReason = task.killReason ?? (reason === "cut-off" ? reason : undefined);

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { Resolver } from "node:dns/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { ConsulCatalog } from "#libs/adapters/consul.js";
 import { NoCatalog } from "#libs/adapters/no-catalog.js";
-import type { Catalog, CatalogEntry } from "#libs/ports/catalog.js";
+import type { CatalogEntry } from "#libs/core/catalog-entry.js";
+import type { Catalog } from "#libs/ports/catalog.js";
 import { SimCatalog } from "#libs/sim/catalog.js";
 import { type ConsulServer, startConsul } from "#test/support/consul.js";
 import { eventually } from "#test/support/eventually.js";
@@ -65,11 +64,10 @@ function catalogContract(open: () => Catalog): void {
       entry({ tags: ["v2"] }),
       entry({ meta: {} }),
       entry({ check: { kind: "told", healthy: false } }),
-      entry({ check: { kind: "tcp", address: "127.0.0.1:1", intervalMs: 1000, timeoutMs: 500 } }),
       unchecked,
     ];
     const all = [entry(), ...others].map((each) => catalog.fingerprint(each));
-    assert.equal(new Set(all).size, 7, "one entry and six that differ from it");
+    assert.equal(new Set(all).size, 6, "one entry and five that differ from it");
   });
 
   it("an entry registered again is there once, as it is now", async () => {
@@ -88,19 +86,10 @@ function catalogContract(open: () => Catalog): void {
     assert.deepEqual(await listed(catalog), { [entry().id]: catalog.fingerprint(entry()) });
   });
 
-  it("takes entries with checks of its own and without any", async () => {
+  it("takes entries without a check", async () => {
     const { check: _, ...unchecked } = entry({ id: `${prefix}plain:0` });
-    const tcp = entry({
-      id: `${prefix}tcp:0`,
-      check: { kind: "tcp", address: "127.0.0.1:9", intervalMs: 60_000, timeoutMs: 500 },
-    });
-    const http = entry({
-      id: `${prefix}http:0`,
-      check: { kind: "http", url: "http://127.0.0.1:9/", intervalMs: 60_000, timeoutMs: 500 },
-    });
-    for (const each of [unchecked, tcp, http]) await done(catalog.register(each));
-    const expected = [unchecked, tcp, http].map((each) => [each.id, catalog.fingerprint(each)]);
-    assert.deepEqual(await listed(catalog), Object.fromEntries(expected));
+    await done(catalog.register(unchecked));
+    assert.deepEqual(await listed(catalog), { [unchecked.id]: catalog.fingerprint(unchecked) });
   });
 
   it("removes an entry, and does not mind one that is not there", async () => {
@@ -193,21 +182,6 @@ describe("catalog in Consul", function () {
     );
   });
 
-  it("Consul itself asks over http, and finds out when the service is ill", async function () {
-    // Consul tells its catalog of a failed check in its own time, later when it has much else to tell.
-    this.timeout(40_000);
-    const answers = await httpServer();
-    const url = `http://127.0.0.1:${(answers.server.address() as AddressInfo).port}/`;
-    const check = { kind: "http", url, intervalMs: 100, timeoutMs: 1000 } as const;
-    await done(catalog.register(entry({ check })));
-    assert.deepEqual(await passing(), [entry().id], "passing from the start");
-    await eventually("Consul to ask", () => answers.count() > 0);
-    answers.answerWith(500);
-    await eventually("the check to fail", async () => (await passing()).length === 0, 30_000);
-    assert.deepEqual(await listed(catalog), { [entry().id]: catalog.fingerprint(entry({ check })) });
-    answers.server.close();
-  });
-
   it("a fresh catalog object over the same Consul lists and repairs the same", async () => {
     await done(catalog.register(entry()));
     await done(catalog.tell(entry().id, false));
@@ -257,18 +231,3 @@ describe("the address of Consul", () => {
     );
   });
 });
-
-async function httpServer(): Promise<{
-  server: Server;
-  count: () => number;
-  answerWith: (status: number) => void;
-}> {
-  let status = 200;
-  let count = 0;
-  const server = createServer((_, response) => {
-    count++;
-    response.writeHead(status).end();
-  });
-  await new Promise<void>((ready) => void server.listen(0, "127.0.0.1", ready));
-  return { server, count: () => count, answerWith: (next) => void (status = next) };
-}

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { ContainerExecutor, type ContainerExecutorOptions } from "#libs/adapters/docker/executor.js";
 import { silentLog } from "#libs/adapters/log.js";
 import { amounts } from "#libs/core/resources.js";
-import type { LaunchOrder, TaskExit } from "#libs/ports/executor.js";
+import type { LaunchOrder, TaskExit } from "#libs/core/launch.js";
 import type { ContainerWorkload, TaskSpec } from "#protocol/task.js";
 import { startDocker, type TestEngine } from "#test/support/docker.js";
 import { eventually } from "#test/support/eventually.js";

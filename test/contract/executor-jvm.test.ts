@@ -8,7 +8,7 @@ import { findJdks, type Jdk, usualRoots } from "#libs/adapters/jvm/jdks.js";
 import type { JvmExecutor } from "#libs/adapters/jvm/executor.js";
 import { amounts } from "#libs/core/resources.js";
 import { findCgroups } from "#libs/adapters/process/cgroups.js";
-import type { LaunchOrder } from "#libs/ports/executor.js";
+import type { LaunchOrder } from "#libs/core/launch.js";
 import type { JvmWorkload, TaskSpec } from "#protocol/task.js";
 import { eventually } from "#test/support/eventually.js";
 import { TestHost } from "#test/support/host-processes.js";

@@ -3,7 +3,7 @@ import { SystemClock } from "#libs/adapters/clock.js";
 import { SystemRandom } from "#libs/adapters/random.js";
 import { amounts } from "#libs/core/resources.js";
 import type { Cancel } from "#libs/ports/clock.js";
-import type { LaunchOrder } from "#libs/ports/executor.js";
+import type { LaunchOrder } from "#libs/core/launch.js";
 import { SimExecutor, SimHostTasks, type Scripts } from "#libs/sim/executor.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { executorContract } from "./executor.js";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Executor, LaunchOrder, TaskExit } from "#libs/ports/executor.js";
+import type { LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import type { Executor } from "#libs/ports/executor.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { eventually } from "#test/support/eventually.js";
 

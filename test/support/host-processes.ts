@@ -6,7 +6,8 @@ import type { Cgroups } from "#libs/adapters/process/cgroups.js";
 import { type UserPolicy, Users } from "#libs/adapters/process/users.js";
 import { HostSandboxes } from "#libs/adapters/sandboxes.js";
 import { amounts } from "#libs/core/resources.js";
-import type { Executor, LaunchOrder, TaskExit } from "#libs/ports/executor.js";
+import type { LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import type { Executor } from "#libs/ports/executor.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { eventually } from "./eventually.js";
 

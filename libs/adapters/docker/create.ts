@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { isIP } from "node:net";
 import { posix } from "node:path";
 import type { ContainerCreateOptions, HostConfig, MountSettings } from "dockerode";
-import type { LaunchFailure, LaunchOrder } from "#libs/ports/executor.js";
+import type { LaunchFailure, LaunchOrder } from "#libs/core/launch.js";
 import { portList } from "#libs/core/resources.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { ContainerWorkload } from "#protocol/task.js";

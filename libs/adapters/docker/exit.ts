@@ -1,4 +1,4 @@
-import type { TaskExit } from "#libs/ports/executor.js";
+import type { TaskExit } from "#libs/core/launch.js";
 import { commandMissing } from "./failure.js";
 
 /** Of the engine's answer to `inspect`, what tells how a container ended. */

@@ -1,4 +1,4 @@
-import type { LaunchFailure } from "#libs/ports/executor.js";
+import type { LaunchFailure } from "#libs/core/launch.js";
 
 /** What dockerode throws: with a status when the engine answered, without one when it could not be asked. */
 interface EngineError {

@@ -1,5 +1,5 @@
 import type Docker from "dockerode";
-import type { LaunchFailure } from "#libs/ports/executor.js";
+import type { LaunchFailure } from "#libs/core/launch.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { isUnreachable, wordsOf } from "./failure.js";
 import { lines } from "./lines.js";

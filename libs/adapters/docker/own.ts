@@ -1,6 +1,6 @@
 import type Docker from "dockerode";
 import pLimit from "p-limit";
-import type { LaunchOrder } from "#libs/ports/executor.js";
+import type { LaunchOrder } from "#libs/core/launch.js";
 import { statusOf, wordsOf } from "./failure.js";
 
 export interface OwnOptions {

@@ -1,6 +1,6 @@
 import type Docker from "dockerode";
 import pLimit, { type LimitFunction } from "p-limit";
-import type { LaunchFailure, LaunchOrder } from "#libs/ports/executor.js";
+import type { LaunchFailure, LaunchOrder } from "#libs/core/launch.js";
 import type { Log } from "#libs/ports/log.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { type ContainerPolicy, createOptions } from "./create.js";

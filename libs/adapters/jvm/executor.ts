@@ -12,7 +12,7 @@ import { taskExit } from "#libs/adapters/process/exit.js";
 import type { TaskEnd } from "#libs/adapters/process/records.js";
 import { closedAbove } from "#libs/adapters/process/permissions.js";
 import type { User } from "#libs/adapters/process/users.js";
-import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/ports/executor.js";
+import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/core/launch.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { JvmWorkload } from "#protocol/task.js";

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
-import type { TaskExit } from "#libs/ports/executor.js";
+import type { TaskExit } from "#libs/core/launch.js";
 
 /** What the JVM left in the sandbox says more than its exit code: 3 and 1 may be the program's own. */
 export function javaExit(exit: TaskExit, sandbox: string): TaskExit {

@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
-import type { LaunchFailure } from "#libs/ports/executor.js";
+import type { LaunchFailure } from "#libs/core/launch.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 
 export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

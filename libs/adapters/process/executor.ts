@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { Observable, Subject } from "rxjs";
-import type { Executor, LaunchFailure, LaunchOrder, TaskExit } from "#libs/ports/executor.js";
+import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import type { Executor } from "#libs/ports/executor.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { ExecutorKind, TaskSpec } from "#protocol/task.js";

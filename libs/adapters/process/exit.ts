@@ -1,4 +1,4 @@
-import type { TaskExit } from "#libs/ports/executor.js";
+import type { TaskExit } from "#libs/core/launch.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { memMib } from "./limits.js";
 import type { TaskEnd } from "./records.js";

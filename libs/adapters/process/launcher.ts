@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LaunchFailure } from "#libs/ports/executor.js";
+import type { LaunchFailure } from "#libs/core/launch.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import { type Cgroups, findCgroups, type Limits } from "./cgroups.js";
 import { emptyGroup, removeGroup } from "./group.js";

@@ -1,0 +1,19 @@
+/** Something in a sandbox. */
+export interface SandboxEntry {
+  /** Relative to the sandbox. */
+  readonly path: string;
+  readonly kind: "file" | "directory" | "other";
+  /** Bytes. */
+  readonly size: number;
+  /** Wall ms. */
+  readonly modifiedAt: number;
+}
+
+/** A piece of a file. */
+export interface SandboxRead {
+  /** Where the piece begins, bytes from the start of the file. */
+  readonly offset: number;
+  /** Of the whole file, bytes. */
+  readonly size: number;
+  readonly bytes: Uint8Array;
+}
