@@ -144,7 +144,7 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#offers.expire(at);
     if (at.mono >= this.#nextAnnouncement) {
       this.#nextAnnouncement = at.mono + settings.announceMs;
-      this.#effects.push(announcement(this.#cluster));
+      this.#effects.push(this.#registration.announcement());
     }
     if (at.mono < this.#nextBeat) return;
     this.#nextBeat = at.mono + settings.beatMs;
@@ -155,14 +155,4 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#registration.beat();
     this.#drains.beat(at);
   }
-}
-
-/** So that a new leader of thousands can still hear frameworks and make offers meanwhile: no more than 5,000 registrations a second. */
-const registrationMs = 0.2;
-/** What agents do unless told. */
-const usualSpreadMs = 250;
-
-function announcement({ agents, settings }: Cluster): MasterEffect {
-  const spreadMs = Math.ceil(Math.min(agents.awaited * registrationMs, settings.agentTimeoutMs / 3));
-  return spreadMs > usualSpreadMs ? { type: "announce", spreadMs } : { type: "announce" };
 }

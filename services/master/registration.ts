@@ -4,10 +4,15 @@ import type { Instant } from "#libs/core/time.js";
 import { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
 import { newerOf, orderOf } from "./drain.js";
-import type { Ask, Out } from "./events.js";
+import type { Ask, MasterEffect, Out } from "./events.js";
 import type { News } from "./news.js";
 import type { Offers } from "./offers.js";
 import { agentKey, type AgentRecord, registryKey } from "./registry.js";
+
+/** So that a new leader of thousands can still hear frameworks and make offers meanwhile: no more than 5,000 registrations a second. */
+const registrationMs = 0.2;
+/** What agents do unless told. */
+const usualSpreadMs = 250;
 
 /**
  * Agents come, say what they have, and come back.
@@ -33,6 +38,13 @@ export class Registration {
     this.#offers = offers;
     this.#news = news;
     this.#out = out;
+  }
+
+  /** That we lead, and within how long all agents shall register. */
+  announcement(): MasterEffect {
+    const { agents, settings } = this.#cluster;
+    const spreadMs = Math.ceil(Math.min(agents.awaited * registrationMs, settings.agentTimeoutMs / 3));
+    return spreadMs > usualSpreadMs ? { type: "announce", spreadMs } : { type: "announce" };
   }
 
   registering(at: Instant, ask: Ask, id: string, register: Register): void {
