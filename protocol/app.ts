@@ -219,6 +219,9 @@ export const AppView = Type.Object(
         description: "instances of the present configuration that ended too soon, in a row",
       }),
     ),
+    refusals: Type.Optional(
+      Type.Integer({ minimum: 0, description: "launches that agents refused, in a row" }),
+    ),
     lastFailure: Type.Optional(
       Type.Object({
         task: Type.String(),

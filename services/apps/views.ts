@@ -26,6 +26,7 @@ export function appView(managed: ManagedApp, at: Instant, tasksMost: number): Ap
     settled: managed.isSettled && deployment === undefined,
     backoffMs: Math.ceil(Math.max(0, backingOff.until - at.mono)),
     failures: backingOff.failures,
+    refusals: backingOff.refusals,
     ...(deployment !== undefined && { deployment: deployment.id }),
     ...(lastFailure !== undefined && { lastFailure }),
   };

@@ -3,7 +3,8 @@ import { countText } from "#libs/core/words.js";
 import { systemClock } from "./clock.js";
 import { hindrance, mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
-import { idOf, naming, placeOf, readDefinitions } from "./files.js";
+import { expectDistinct, idOf, naming, placeOf, readDefinitions } from "./files.js";
+import { absolute } from "./named.js";
 import type { Output } from "./output.js";
 import { type Step, waitFor } from "./progress.js";
 
@@ -20,6 +21,8 @@ export interface AppInfo {
   readonly backoffMs?: number;
   /** Instances that ended too soon, in a row. */
   readonly failures?: number;
+  /** Launches that agents refused, in a row. */
+  readonly refusals?: number;
   readonly healthChecks: readonly unknown[];
   readonly tasks?: readonly {
     readonly id: string;
@@ -46,8 +49,9 @@ export async function deploy(client: Client, output: Output, path: string, waiti
   const definitions = await readDefinitions(path);
   const ids = definitions.map((definition, index) => {
     const id = idOf(definition, placeOf(path, { what: "app", index, count: definitions.length }));
-    return id.startsWith("/") ? id : `/${id}`;
+    return absolute(id);
   });
+  expectDistinct(path, ids);
   const put = (index: number, query = "") => {
     const id = ids[index]!;
     const place = placeOf(path, { what: "app", index, count: ids.length, id });
@@ -90,10 +94,11 @@ export async function list(client: Client, output: Output): Promise<void> {
   output.list(["APP", "RUNNING", "HEALTHY", "STATE", "VERSION"], rows, apps);
 }
 
-function stateText({ settled, backoffMs, failures = 0 }: AppInfo): string {
+function stateText({ settled, backoffMs, failures, refusals }: AppInfo): string {
   if (settled) return "settled";
   if (backoffMs !== undefined) return `backing off for ${Math.ceil(backoffMs / 1000)}s`;
-  return failures > 0 ? `${countText(failures, "failure")} in a row` : "deploying";
+  const ends = endsText({ failures, refusals });
+  return ends === "" ? "deploying" : `${ends} in a row`;
 }
 
 export async function scale(
@@ -195,16 +200,30 @@ export function progressText({
   tasksHealthy,
   healthChecks,
   backoffMs,
-  failures = 0,
+  failures,
+  refusals,
   lastTaskFailure,
 }: AppInfo): string {
   const starting = tasksStaged > 0 ? `, ${tasksStaged} starting` : "";
   const healthy = healthChecks.length > 0 && instances > 0 ? `, ${tasksHealthy} healthy` : "";
   const last = lastTaskFailure === undefined ? "" : `, the last: ${lastTaskFailure.message}`;
-  const failed = failures === 0 ? "" : `; ${countText(failures, "failure")} in a row${last}`;
+  const ends = endsText({ failures, refusals });
+  const failed = ends === "" ? "" : `; ${ends} in a row${last}`;
   const backing = backoffMs === undefined ? "" : "; backing off";
   return `${id}: ${runningText({ tasksRunning, instances })}${starting}${healthy}${failed}${backing}`;
 }
+
+/** `4 failures`, `2 refusals`, `4 failures and 2 refusals`; nothing when all goes well. */
+const endsText = ({
+  failures = 0,
+  refusals = 0,
+}: {
+  failures?: number | undefined;
+  refusals?: number | undefined;
+}) =>
+  [failures > 0 ? countText(failures, "failure") : [], refusals > 0 ? countText(refusals, "refusal") : []]
+    .flat()
+    .join(" and ");
 
 /** `2/3 running`; of what shall not run any more how many still do. */
 const runningText = ({ tasksRunning, instances }: Pick<AppInfo, "tasksRunning" | "instances">): string =>
@@ -222,7 +241,5 @@ async function gone(client: Client, id: string): Promise<Step<true>> {
 
 const existing = async (client: Client, id: string): Promise<AppInfo> =>
   (await client.get<{ app: AppInfo }>(`/v2/apps${encoded(absolute(id))}`)).app;
-
-const absolute = (id: string): string => (id.startsWith("/") ? id : `/${id}`);
 
 const encoded = (id: string): string => id.split("/").map(encodeURIComponent).join("/");

@@ -22,6 +22,18 @@ export function idOf({ id }: Record<string, unknown>, place: string): string {
   throw new Failure("usage", `${place}: expected an \`id\`, found ${JSON.stringify(id) ?? "none"}`);
 }
 
+/** Two of one id would take each other's place. @throws Failure for the first two that do */
+export function expectDistinct(path: string, ids: readonly string[]): void {
+  for (const [index, id] of ids.entries()) {
+    const first = ids.indexOf(id);
+    if (first < index)
+      throw new Failure(
+        "usage",
+        `${shownPath(path)}: definitions ${first + 1} and ${index + 1} have the same id, ${id}; nothing of the file is taken`,
+      );
+  }
+}
+
 /** A refusal says of which definition it is. */
 export async function naming<T>(place: string, work: Promise<T>): Promise<T> {
   try {

@@ -15,6 +15,7 @@ export function appInfo(view: AppView, { tasks }: { readonly tasks: boolean }): 
     settled: view.settled,
     ...(view.backoffMs > 0 && { backoffMs: view.backoffMs }),
     ...((view.failures ?? 0) > 0 && { failures: view.failures }),
+    ...((view.refusals ?? 0) > 0 && { refusals: view.refusals }),
     ...(tasks && { tasks: view.tasks.map((task) => taskInfo(app.definition.id, task)) }),
     ...(tasks &&
       lastFailure !== undefined && {

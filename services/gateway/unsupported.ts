@@ -39,6 +39,7 @@ export const unsupportedOfApps: Reasons = {
       "deployments",
       "settled",
       "failures",
+      "refusals",
       "backoffMs",
       "tasks",
       "tasksStaged",

@@ -356,7 +356,9 @@ describe("apps", () => {
       assert.equal(play.alive.length, 0);
       assert.equal(refused, 2);
       assert.equal(view(play).lastFailure?.message, "cpus: 1 asked, 0.5 free");
+      assert.equal(view(play).refusals, 2);
       play.pass(1000);
+      assert.equal(view(play).refusals, 0);
       assert.equal(view(play).settled, true);
     });
   });

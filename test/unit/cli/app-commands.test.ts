@@ -36,6 +36,18 @@ describe("what is said while an app is deployed", () => {
     assert.equal(progressText(app({ lastTaskFailure })), "/shop/web: 3/3 running");
   });
 
+  it("that agents refuse to launch it, and why, from the first time on", () => {
+    const refused = { ...lastTaskFailure, message: "no task may run as root" };
+    assert.equal(
+      progressText(app({ tasksRunning: 0, refusals: 1, lastTaskFailure: refused })),
+      "/shop/web: 0/3 running; 1 refusal in a row, the last: no task may run as root",
+    );
+    assert.equal(
+      progressText(app({ failures: 2, refusals: 3, backoffMs: 5000, lastTaskFailure: refused })),
+      "/shop/web: 3/3 running; 2 failures and 3 refusals in a row, the last: no task may run as root; backing off",
+    );
+  });
+
   it("scaled to nothing: what still ends, and no health", () => {
     const gone = { instances: 0, tasksRunning: 2, tasksHealthy: 2, healthChecks: [{}] };
     assert.equal(progressText(app(gone)), "/shop/web: 2 still running, 0 wanted");
