@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { findJdks, type Jdk, usualRoots } from "#libs/adapters/jvm/jdks.js";
 import type { JvmExecutor } from "#libs/adapters/jvm/executor.js";
 import { amounts } from "#libs/core/resources.js";
@@ -12,6 +10,7 @@ import type { LaunchOrder } from "#libs/core/launch.js";
 import type { JvmWorkload, TaskSpec } from "#protocol/task.js";
 import { eventually } from "#test/support/eventually.js";
 import { TestHost } from "#test/support/host-processes.js";
+import { buildProgramJar } from "#test/support/program-jar.js";
 import { executorContract } from "./executor.js";
 
 const agentEnv = { PATH: process.env["PATH"] ?? "", JAVA_HOME: process.env["JAVA_HOME"] ?? "" };
@@ -35,20 +34,7 @@ describe("jvm executor", function () {
     // Without a JDK there is nothing to be tried; .ci/run takes a skipped suite for a failure.
     if (compiler === undefined) return this.skip();
     latest = jdks[0]!;
-    const source = fileURLToPath(new URL("../support/Program.java", import.meta.url));
-    execFileSync(join(compiler.home, "bin", "javac"), ["-nowarn", "-d", classes, source], {
-      stdio: "ignore",
-    });
-    const manifest = [
-      "--create",
-      "--file",
-      join(classes, "program.jar"),
-      "--main-class",
-      "Program",
-      "-C",
-      classes,
-    ];
-    execFileSync(join(compiler.home, "bin", "jar"), [...manifest, "Program.class"]);
+    buildProgramJar(compiler.home, classes);
     // The contract's tasks take the JAR from here, as another user.
     chmodSync(classes, 0o755);
     await host.start();

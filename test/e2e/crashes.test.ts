@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { eventually } from "#test/support/eventually.js";
 import type { Task } from "./support/api.js";
 import { type LocalCluster, startCluster } from "./support/cluster.js";
-import { boxApp, jarApp, prepareWork, sleeper, type Work } from "./support/work.js";
+import { boxApp, jarApp, prepareWork, sleeper, small, type Work } from "./support/work.js";
 
 describe("processes of the cluster that are killed", function () {
   this.timeout(180_000);
@@ -18,6 +19,37 @@ describe("processes of the cluster that are killed", function () {
     (await cluster.api.tasks()).filter(({ latest }) => latest.state === "running");
   const ids = (tasks: readonly Task[]): string[] => tasks.map(({ spec }) => spec.id).toSorted();
 
+  /** Starts a run of the job and waits until it runs. */
+  async function waitingRun<T extends { readonly id: string; readonly run: object }>(job: T) {
+    const { id } = job;
+    await cluster.api.send("POST", "/v1/jobs", { id, run: job.run });
+    const started = (await cluster.api.send("POST", `/v1/jobs/${id}/runs`)).body as { id: string };
+    const { spec } = await eventually(
+      `${id} to run`,
+      async () => (await running()).find((task) => task.spec.name === id),
+      30_000,
+    );
+    return { ...job, run: started.id, task: spec.id };
+  }
+
+  const letEnd = (task: string) => writeFileSync(`${cluster.data}/agents/agent-a/sandboxes/${task}/go`, "");
+
+  /** Of the attempts of a run, when it has failed. */
+  const exitCodes = async (job: string, run: string): Promise<(number | undefined)[]> => {
+    const { tasks } = await eventually(
+      `the run of ${job} to end`,
+      async () => {
+        const path = `/v1/jobs/${job}/runs/${run}`;
+        const found = await cluster.api
+          .get<{ status: string; tasks: Attempt[] }>(path)
+          .catch(() => undefined);
+        return found?.status === "FAILED" && found;
+      },
+      30_000,
+    );
+    return launched(tasks).map(({ exitCode }) => exitCode);
+  };
+
   it("an agent with 20 tasks: all of them go on, none is doubled, and later exits are told truly", async () => {
     await cluster.api.deploy(sleeper("/crash/sleep", 15));
     await cluster.api.deploy(boxApp("/crash/box", 4, work));
@@ -25,13 +57,12 @@ describe("processes of the cluster that are killed", function () {
     const before = await running();
     assert.equal(before.length, 20);
 
-    await cluster.api.send("POST", "/v1/jobs", {
-      id: "crash.seven",
-      run: { cmd: "while [ ! -e go ]; do sleep 0.05; done; exit 7", cpus: 0.02, mem: 32 },
-    });
-    const run = (await cluster.api.send("POST", "/v1/jobs/crash.seven/runs")).body as { id: string };
-    const waiting = await eventually("the job to run", async () =>
-      (await running()).find(({ spec }) => spec.name === "crash.seven"),
+    const runs = await Promise.all(
+      [
+        { id: "crash.process", code: 7, run: untilGo(7) },
+        { id: "crash.container", code: 11, run: containerUntilGo(11, work) },
+        { id: "crash.jvm", code: 13, run: jvmUntilGo(13, work) },
+      ].map(waitingRun),
     );
 
     await cluster.crash("agent-a");
@@ -39,52 +70,30 @@ describe("processes of the cluster that are killed", function () {
       "the agent to answer for its tasks",
       async () => {
         const tasks = await running().catch(() => []);
-        return tasks.length >= 21 ? tasks : undefined;
+        return tasks.length >= 23 ? tasks : undefined;
       },
       30_000,
     );
-    assert.deepEqual(ids(after), [...ids(before), waiting.spec.id].toSorted());
+    assert.deepEqual(ids(after), [...ids(before), ...runs.map(({ task }) => task)].toSorted());
 
-    const { writeFileSync } = await import("node:fs");
-    writeFileSync(`${cluster.data}/agents/agent-a/sandboxes/${waiting.spec.id}/go`, "");
-    const ended = await eventually("the run to end", async () => {
-      const found = await cluster.api.get<{ status: string; tasks: Attempt[] }>(
-        `/v1/jobs/crash.seven/runs/${run.id}`,
-      );
-      return found.status === "FAILED" ? found : undefined;
-    });
-    assert.deepEqual(
-      launched(ended.tasks).map(({ exitCode }) => exitCode),
-      [7],
-    );
+    for (const { task } of runs) letEnd(task);
+    for (const { id, run, code } of runs) assert.deepEqual([id, ...(await exitCodes(id, run))], [id, code]);
     assert.deepEqual(ids(await running()), ids(before));
   });
 
-  it("an agent whose task ends while it is dead reports the true exit code", async () => {
-    const cmd = "while [ ! -e go ]; do sleep 0.05; done; exit 9";
-    await cluster.api.send("POST", "/v1/jobs", { id: "crash.nine", run: { cmd, cpus: 0.02, mem: 32 } });
-    const run = (await cluster.api.send("POST", "/v1/jobs/crash.nine/runs")).body as { id: string };
-    const waiting = await eventually("the job to run", async () =>
-      (await running()).find(({ spec }) => spec.name === "crash.nine"),
+  it("an agent whose tasks end while it is dead reports their true exit codes", async () => {
+    const runs = await Promise.all(
+      [
+        { id: "dead.process", code: 8, run: untilGo(8) },
+        { id: "dead.container", code: 12, run: containerUntilGo(12, work) },
+        { id: "dead.jvm", code: 14, run: jvmUntilGo(14, work) },
+      ].map(waitingRun),
     );
-    const { writeFileSync } = await import("node:fs");
-    const before = cluster.pid("agent-a");
-    process.kill(before, "SIGKILL");
-    writeFileSync(`${cluster.data}/agents/agent-a/sandboxes/${waiting.spec.id}/go`, "");
-    const ended = await eventually(
-      "the run to end",
-      async () => {
-        const found = await cluster.api.get<{ status: string; tasks: Attempt[] }>(
-          `/v1/jobs/crash.nine/runs/${run.id}`,
-        );
-        return found.status === "FAILED" ? found : undefined;
-      },
-      30_000,
-    );
-    assert.deepEqual(
-      launched(ended.tasks).map(({ exitCode }) => exitCode),
-      [9],
-    );
+    const dead = cluster.pid("agent-a");
+    process.kill(dead, "SIGKILL");
+    for (const { task } of runs) letEnd(task);
+    for (const { id, run, code } of runs) assert.deepEqual([id, ...(await exitCodes(id, run))], [id, code]);
+    assert.notEqual(cluster.pid("agent-a"), dead);
   });
 
   it("the master: tasks go on, the agent registers again, and deploys work", async () => {
@@ -123,6 +132,27 @@ describe("processes of the cluster that are killed", function () {
       );
       await cluster.api.remove("/crash/after");
     });
+});
+
+const untilGo = (code: number) => ({
+  cmd: `while [ ! -e go ]; do sleep 0.05; done; exit ${code}`,
+  ...small,
+});
+
+/** A container sees its sandbox when there is something in it. */
+const containerUntilGo = (code: number, { image, web }: Work) => ({
+  cmd: `while [ ! -e "$EMPORION_SANDBOX/go" ]; do sleep 0.05; done; exit ${code}`,
+  docker: { image },
+  artifacts: [{ uri: web }],
+  ...small,
+});
+
+const jvmUntilGo = (code: number, { program }: Work) => ({
+  jvm: { jar: "program.jar" },
+  args: ["await", "go", String(code)],
+  artifacts: [{ uri: program }],
+  cpus: 0.05,
+  mem: 128,
 });
 
 interface Attempt {

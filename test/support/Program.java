@@ -1,3 +1,5 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -33,6 +35,10 @@ public class Program {
         ((sun.misc.Unsafe) field.get(null)).putAddress(0, 0);
       }
       case "script" -> script(arguments[1]);
+      case "await" -> {
+        while (!Files.exists(Path.of(arguments[1]))) Thread.sleep(50);
+        System.exit(Integer.parseInt(arguments[2]));
+      }
       case "wait" -> {
         System.out.println("waiting");
         Thread.sleep(600_000);

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { buildBusyboxImage } from "#setup/image.mjs";
 import { buildDemoJar } from "#setup/jar.mjs";
 import { readTools, ROOT } from "#setup/tools.mjs";
+import { buildProgramJar } from "#test/support/program-jar.js";
 
 /** What the tests run on the cluster's executors. */
 export interface Work {
@@ -14,6 +15,8 @@ export interface Work {
   readonly jar: string;
   /** URI of the demo's web service. */
   readonly web: string;
+  /** URI of a JAR that `await FILE CODE` makes end with the code when the file is there. */
+  readonly program: string;
 }
 
 export async function prepareWork(dockerSocket: string): Promise<Work> {
@@ -25,9 +28,12 @@ export async function prepareWork(dockerSocket: string): Promise<Work> {
   // Tasks run as nobody, who may bring only what he may read.
   chmodSync(outDir, 0o755);
   const jar = await buildDemoJar({ javac, outDir });
+  const compiler = tools.jdks.find((jdk) => jdk.javac !== undefined && jdk.major >= 17);
+  if (compiler === undefined) throw new Error("no JDK 17 or later with a compiler");
   return {
     image,
     jar: pathToFileURL(jar).href,
+    program: pathToFileURL(buildProgramJar(compiler.home, outDir)).href,
     web: pathToFileURL(join(ROOT, "services/local/demo/web.mjs")).href,
   };
 }
