@@ -70,11 +70,25 @@ describe("each kind of workload on a real cluster", function () {
     await cluster.api.settled("/e2e/web");
   });
 
-  it("deleting the app takes its entries out of Consul before its tasks end", async () => {
+  it("deleting the app ends its tasks, and Consul has no entries of it", async () => {
     await cluster.api.remove("/e2e/web");
     assert.deepEqual(await registered("e2e-web"), []);
     const tasks = await cluster.api.tasks("/e2e/web");
     assert.ok(tasks.every(({ latest }) => ["killed", "failed", "finished"].includes(latest.state)));
+  });
+
+  it("a task that is asked to stop is in Consul no more: nobody is sent to one that goes", async () => {
+    const app = await cluster.api.deploy(onlooker("/e2e/leaving", cluster.consul.url));
+    const [task] = app.tasks;
+    const stdout = `/cluster/tasks/${task!.id}/stdout`;
+    const said = () => cluster.api.get<string>(stdout);
+    await eventually(
+      "it to see itself there",
+      async () => (await said()) === "running: 1 in Consul\n",
+      10_000,
+    );
+    await cluster.api.remove("/e2e/leaving");
+    assert.equal(await said(), "running: 1 in Consul\nasked to stop: 0 in Consul\n");
   });
 
   it("a container: answers on its mapped port, and its output is its sandbox's stdout", async () => {
@@ -136,6 +150,33 @@ describe("each kind of workload on a real cluster", function () {
     assert.match(task.latest.message ?? "", /32 MiB/);
   });
 });
+
+/** Says how many of it are in Consul, when it is, and once more when it is asked to stop. */
+function onlooker(id: string, consul: string) {
+  const program = `
+    const entries = async () =>
+      (await (await fetch("${consul}/v1/catalog/service/${id.slice(1).replaceAll("/", "-")}")).json()).length;
+    process.once("SIGTERM", async () => {
+      console.log("asked to stop: " + (await entries()) + " in Consul");
+      process.exit(0);
+    });
+    const look = async () => {
+      const count = await entries();
+      if (count === 0) return setTimeout(look, 20);
+      console.log("running: " + count + " in Consul");
+    };
+    look();
+    setInterval(() => {}, 1000);
+  `;
+  return {
+    id,
+    args: [process.execPath, "--eval", program],
+    instances: 1,
+    cpus: 0.05,
+    mem: 96,
+    portDefinitions: [{ port: 0 }],
+  };
+}
 
 async function pidListening(port: number): Promise<number> {
   const { readdirSync, readFileSync, readlinkSync } = await import("node:fs");
