@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, renameSync, statSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
-import type { Cancel, Clock } from "#libs/ports/clock.js";
+import { type Cancel, type Clock, delay } from "#libs/ports/clock.js";
 import { backoffMs } from "#libs/core/backoff.js";
 import type { DataDirectory } from "./data-directory.js";
 import { endProcess, writesTo } from "./processes.js";
@@ -20,6 +20,7 @@ export interface Program {
 const restartBackoff = { firstMs: 200, factor: 2, mostMs: 5000 };
 /** One that ran for so long has not failed in a row. */
 const steadyMs = 10_000;
+const pidRetryMs = 1000;
 
 /**
  * Keeps programs running: each in a session of its own, so that a Ctrl-C in the terminal reaches only us; with its pid in
@@ -60,10 +61,9 @@ export class Supervisor {
   }
 
   /** Runs it to its end, once, for no longer than it may take to stop; says why when it did not end well. */
-  async runOnce({ name, command, args, env, stopMs }: Program): Promise<string | undefined> {
-    const log = openLog(this.#data.logFile(name));
-    const child = spawn(command, [...args], { env: { ...env }, detached: true, stdio: ["ignore", log, log] });
-    closeSync(log);
+  async runOnce(program: Program): Promise<string | undefined> {
+    const { name, stopMs } = program;
+    const child = spawnLogged(program, this.#data.logFile(name));
     const ended = new Promise<string | undefined>((done) => {
       child.once("error", (cause) => done(`cannot be started: ${cause.message}`));
       child.once("exit", (code, signal) => done(code === 0 ? undefined : (signal ?? `exit code ${code}`)));
@@ -112,16 +112,34 @@ class Supervised {
     return this.#child?.pid;
   }
 
+  /** On a full disk there is no log to open: that passes, and ends nobody. */
   start(): void {
-    const { name, command, args, env } = this.#program;
-    const log = openLog(this.#data.logFile(name));
     const startedAt = this.#clock.now().mono;
-    const child = spawn(command, [...args], { env: { ...env }, detached: true, stdio: ["ignore", log, log] });
-    closeSync(log);
+    const notStarted = ({ message }: Error) => this.#ended(`cannot be started: ${message}`, startedAt);
+    let child: ChildProcess;
+    try {
+      child = spawnLogged(this.#program, this.#data.logFile(this.name));
+    } catch (cause) {
+      return notStarted(cause as Error);
+    }
     this.#child = child;
-    child.once("error", (cause) => this.#ended(`cannot be started: ${cause.message}`, startedAt));
+    child.once("error", notStarted);
     child.once("exit", (code, signal) => this.#ended(signal ?? `exit code ${code}`, startedAt));
-    if (child.pid !== undefined) void writeFile(this.#data.pidFile(name), String(child.pid));
+    if (child.pid !== undefined) void this.#writePid(child.pid);
+  }
+
+  /** By it the next start finds what we leave when we are killed. Tried until it is written, or somebody else runs. */
+  async #writePid(pid: number): Promise<void> {
+    const isCurrent = () => !this.#stopping && this.#child?.pid === pid;
+    for (let said = false; isCurrent(); await delay(this.#clock, pidRetryMs)) {
+      try {
+        return await writeFile(this.#data.pidFile(this.name), String(pid));
+      } catch (cause) {
+        if (!said)
+          this.#say(`${this.name}: its pid cannot be written: ${(cause as Error).message}; trying again`);
+        said = true;
+      }
+    }
   }
 
   async stop(): Promise<void> {
@@ -141,6 +159,15 @@ class Supervised {
       `${this.name} has ended (${how}); starting it again${waitMs > 1000 ? ` in ${waitMs / 1000} s` : ""}; its log is ${this.#data.logFile(this.name)}`,
     );
     this.#cancelRestart = this.#clock.after(waitMs, () => this.start());
+  }
+}
+
+function spawnLogged({ command, args, env }: Program, file: string): ChildProcess {
+  const log = openLog(file);
+  try {
+    return spawn(command, [...args], { env: { ...env }, detached: true, stdio: ["ignore", log, log] });
+  } finally {
+    closeSync(log);
   }
 }
 
