@@ -1,3 +1,4 @@
+import type { Register } from "#protocol/agent.js";
 import type { Random } from "#libs/ports/random.js";
 import assert from "node:assert/strict";
 import { codec } from "#protocol/codec.js";
@@ -106,6 +107,20 @@ function watched() {
   };
 }
 
+const registration = (generation: number): Register => ({
+  info: {
+    id: "a",
+    host: "host-a",
+    version: "1",
+    totals: amounts({ cpus: 2 }),
+    attributes: {},
+    executors: [],
+    warnings: [],
+  },
+  bootId: "boot",
+  report: { agent: "a", generation, sequence: 1, epoch: 1, use: [], settled: [], refused: [] },
+});
+
 type Scene = ReturnType<typeof watched>;
 
 const breaks = (rule: string, how: string, act: (scene: Scene) => unknown) =>
@@ -162,7 +177,7 @@ describe("simulation: the rules", () => {
   });
   breaks("R2", "a generation that was shown goes with the power", ({ a, begins, says, subjects }) => {
     begins(1);
-    says(subjects.register("a"), { report: { generation: 1 } });
+    says(subjects.register("a"), registration(1));
     a.disk.losePower(noChance);
     begins(1);
   });

@@ -1,4 +1,4 @@
-import type { Register, RescindReply } from "#protocol/agent.js";
+import { Register, type RescindReply } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
 import { decodeId } from "#protocol/ids.js";
 import type { Accept, Kill } from "#protocol/launch.js";
@@ -22,6 +22,7 @@ import { ResourcesRule } from "./resources.js";
 import { UpdatesRule } from "./updates.js";
 
 const batches = codec(StatusBatch);
+const registrations = codec(Register);
 
 export interface RulesOptions {
   readonly world: SimWorld;
@@ -154,7 +155,7 @@ export class Rules {
     if (subject === this.#subjects.leader) return this.#leaders.speaks(from, epochOf(bytes));
     const [, , kind, id, sender, framework, verb] = subject.split(".");
     if (kind === "master" && id === "agent" && framework === "register")
-      return this.#offers.registers(decodeId(sender!)!, read<Register>(bytes).report.generation);
+      return this.#registers(decodeId(sender!)!, bytes);
     if (kind === "framework") return this.#leaders.speaks(from, epochOf(bytes));
     if (kind !== "agent") return;
     if (sender === "master") {
@@ -164,6 +165,11 @@ export class Rules {
       if (verb === "accept") this.#offers.asked(decodeId(framework)!, read<Accept>(bytes));
       if (verb === "kill") this.#ends.killAsked(read<Kill>(bytes).task);
     }
+  }
+
+  #registers(agent: string, bytes: Uint8Array): void {
+    const register = registrations.decode(bytes);
+    if (register.ok) this.#offers.registers(agent, register.value.report.generation);
   }
 
   #obeyed(subject: string, bytes: Uint8Array): void {
