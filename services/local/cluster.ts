@@ -89,7 +89,8 @@ export class LocalCluster {
       const configuration = this.#auth?.writeServerConfiguration();
       this.#supervisor.start(programs.natsProgram(nats.path, this.data, this.ports.nats, configuration));
     }
-    if (consul.kind === "binary") this.#supervisor.start(programs.consulProgram(consul.path, this.ports));
+    if (consul.kind === "binary")
+      this.#supervisor.start(programs.consulProgram(consul.path, this.data, this.ports));
     const common = this.#common();
     const keyFile = await this.data.clusterKeyFile();
     const shares = await this.#shares();

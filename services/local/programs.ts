@@ -44,9 +44,13 @@ export const natsProgram = (
   stopMs,
 });
 
-/** In memory: the registry is a projection of what agents run, and they repair it. */
+/**
+ * In memory: the registry is a projection of what agents run, and they repair it. Having no data directory, Consul reads `services/`
+ * and `checks/` of where it works: these must not be our sources.
+ */
 export const consulProgram = (
   path: string,
+  data: DataDirectory,
   { consulHttp, consulDns, consulOwn: [server, lan, wan] }: Ports,
 ): Program => ({
   name: "consul",
@@ -59,6 +63,7 @@ export const consulProgram = (
     ...flags({ "server-port": server, "serf-lan-port": lan, "serf-wan-port": wan }),
   ],
   env: ownEnvironment(),
+  cwd: data.path,
   stopMs,
 });
 

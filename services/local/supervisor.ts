@@ -13,6 +13,8 @@ export interface Program {
   readonly args: readonly string[];
   /** Its whole environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** The directory that it works in; ours unless given. */
+  readonly cwd?: string;
   /** How long it may take to end after SIGTERM. */
   readonly stopMs: number;
 }
@@ -162,10 +164,10 @@ class Supervised {
   }
 }
 
-function spawnLogged({ command, args, env }: Program, file: string): ChildProcess {
+function spawnLogged({ command, args, env, cwd = process.cwd() }: Program, file: string): ChildProcess {
   const log = openLog(file);
   try {
-    return spawn(command, [...args], { env: { ...env }, detached: true, stdio: ["ignore", log, log] });
+    return spawn(command, [...args], { cwd, env: { ...env }, detached: true, stdio: ["ignore", log, log] });
   } finally {
     closeSync(log);
   }

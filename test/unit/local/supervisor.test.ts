@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -15,6 +16,7 @@ import { join } from "node:path";
 import { SystemClock } from "#libs/adapters/clock.js";
 import { DataDirectory } from "#services/local/data-directory.js";
 import { isAlive } from "#services/local/processes.js";
+import { consulProgram, type Ports } from "#services/local/programs.js";
 import { type Program, Supervisor } from "#services/local/supervisor.js";
 import { eventually } from "#test/support/eventually.js";
 
@@ -95,6 +97,16 @@ describe("a supervisor", () => {
     rmdirSync(data.pidFile("a"));
     assert.equal(await running("a"), pid);
     assert.equal(said.length, 1);
+  });
+
+  it("a program works in our directory, or in the one that it names: Consul in that of the data, for it reads `services/`", async () => {
+    const ports: Ports = { gateways: [1], nats: 2, consulHttp: 3, consulDns: 4, consulOwn: [5, 6, 7] };
+    const { cwd } = consulProgram("/opt/consul", data, ports);
+    assert.equal(cwd, data.path);
+    await supervisor.runOnce(program("a", "pwd"));
+    await supervisor.runOnce({ ...program("b", "pwd"), cwd });
+    assert.equal(logOf("a"), `${process.cwd()}\n`);
+    assert.equal(logOf("b"), `${realpathSync(data.path)}\n`);
   });
 
   it("what runs once is ended when it takes too long; why it did not end well is told", async () => {
