@@ -44,6 +44,14 @@ describe("READMEs", () => {
     assert.deepEqual(wrong, []);
   });
 
+  it("point at example frameworks that are read at a glance: 40 lines at most", () => {
+    const examples = join(root, "libs/framework/examples");
+    for (const file of readdirSync(examples)) {
+      const lines = readFileSync(join(examples, file), "utf8").trimEnd().split("\n");
+      assert.ok(lines.length <= 40, `${file} has ${lines.length} lines`);
+    }
+  });
+
   it("of the ports names every port, and each has a suite", () => {
     const ports = filesIn("libs/ports").filter((file) => file !== "provide" && file !== "tokens");
     const text = readFileSync(join(root, "libs/ports/README.md"), "utf8");

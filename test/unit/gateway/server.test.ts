@@ -76,6 +76,47 @@ const served: TasksReply = {
   more: false,
 };
 
+/** All that the gateway's README promises. */
+const allCalls = [
+  "DELETE /cluster/agents/{agent}",
+  "DELETE /cluster/frameworks/{framework}",
+  "DELETE /v1/jobs/{job}",
+  "DELETE /v2/apps/{*}",
+  "GET /cluster/agents",
+  "GET /cluster/agents/{agent}",
+  "GET /cluster/events",
+  "GET /cluster/explain/{kind}/{*}",
+  "GET /cluster/frameworks",
+  "GET /cluster/frameworks/{id}",
+  "GET /cluster/leader",
+  "GET /cluster/offers",
+  "GET /cluster/roles",
+  "GET /cluster/roles/{id}",
+  "GET /cluster/services",
+  "GET /cluster/tasks",
+  "GET /cluster/tasks/{task}",
+  "GET /cluster/tasks/{task}/files/{*}",
+  "GET /cluster/tasks/{task}/stderr",
+  "GET /cluster/tasks/{task}/stdout",
+  "GET /metrics",
+  "GET /ping",
+  "GET /v1/jobs",
+  "GET /v1/jobs/{job}",
+  "GET /v1/jobs/{job}/runs",
+  "GET /v1/jobs/{job}/runs/{run}",
+  "GET /v2/apps",
+  "GET /v2/apps/{*}",
+  "POST /cluster/agents/{agent}/activate",
+  "POST /cluster/agents/{agent}/drain",
+  "POST /v1/jobs",
+  "POST /v1/jobs/{job}/runs",
+  "POST /v1/jobs/{job}/runs/{run}/actions/stop",
+  "POST /v2/apps",
+  "PUT /cluster/roles/{role}",
+  "PUT /v1/jobs/{job}",
+  "PUT /v2/apps/{*}",
+];
+
 /** A master with these agents and offers, and agents that say these things of their tasks. */
 function busOf(agents: readonly AgentView[], replies: readonly TasksReply[]): Bus {
   const encoded = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
@@ -146,6 +187,15 @@ describe("the gateway without a cluster around it", () => {
     const { status, body } = await get("/cluster/services");
     assert.equal(status, 200);
     assert.deepEqual(JSON.parse(body), { services: served.services, silent: ["a2", "a3"] });
+  });
+
+  it("describes every call in its OpenAPI document", async () => {
+    await start();
+    const { paths } = JSON.parse((await get("/openapi.json")).body) as { paths: Record<string, object> };
+    const calls = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    assert.deepEqual(calls.toSorted(), allCalls);
   });
 
   describe("a token", () => {

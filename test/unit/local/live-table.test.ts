@@ -10,6 +10,9 @@ const row = (progress: string, where = "", done = false): DemoRow => ({
   done,
 });
 
+const escape = "\u001b";
+const clearFrom = new RegExp(`${escape}\\[(\\d+)A${escape}\\[0J`);
+
 /** What is written to it, and what a reader of the terminal then sees: it knows the one sequence that is used. */
 class Out {
   text = "";
@@ -25,12 +28,10 @@ class Out {
 
   get screen(): string[] {
     const lines: string[] = [];
-    for (const piece of this.text.split(/(\u001b\[\d+A\u001b\[0J)/)) {
-      // eslint-disable-next-line no-control-regex
-      const up = /^\u001b\[(\d+)A/.exec(piece)?.[1];
-      if (up === undefined) lines.push(...piece.split("\n").slice(0, -1));
-      else lines.splice(lines.length - Number(up));
-    }
+    // The text between two sequences, and how many lines each goes up to clear all below, in turn.
+    for (const [at, piece] of this.text.split(clearFrom).entries())
+      if (at % 2 === 0) lines.push(...piece.split("\n").slice(0, -1));
+      else lines.splice(lines.length - Number(piece));
     return lines;
   }
 }
