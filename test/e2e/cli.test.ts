@@ -4,6 +4,8 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "#setup/tools.mjs";
+import { type Child, startChild } from "#test/support/child.js";
+import { eventually } from "#test/support/eventually.js";
 import type { LocalCluster } from "./support/cluster.js";
 import { sharedCluster } from "./support/suite.js";
 import { sleeper, small } from "./support/work.js";
@@ -23,6 +25,12 @@ describe("the command line", function () {
   });
 
   const emporion = (...args: string[]): Promise<Said> => run(args, cluster.url);
+  /** One that goes on until it is ended, or what it shows is at its end. */
+  const follow = (...args: string[]): Child =>
+    startChild(process.execPath, [join(ROOT, "services/cli/emporion.mjs"), ...args], {
+      ...process.env,
+      EMPORION_URL: cluster.url,
+    });
   const file = (name: string, text: string): string => {
     const path = join(directory, name);
     writeFileSync(path, text);
@@ -98,6 +106,67 @@ describe("the command line", function () {
     assert.equal((await emporion("job", "run", "cli.edited")).code, 0);
     assert.equal((await emporion("logs", "cli.edited")).out, "three\n");
     for (const id of ["cli.edited", "cli.fresh"]) await emporion("job", "rm", id);
+  });
+
+  it("lists jobs, each with how its last run ended", async () => {
+    const path = file("listed.json", JSON.stringify({ id: "cli.listed", run: { cmd: "exit 0", ...small } }));
+    assert.equal((await emporion("job", "run", path)).code, 0);
+    const listed = await emporion("job", "ls");
+    assert.equal(listed.code, 0, listed.err);
+    assert.match(listed.out, /^cli\.listed\s/m);
+    const jobs = JSON.parse((await emporion("job", "ls", "-o", "json")).out) as { id: string }[];
+    assert.ok(jobs.some(({ id }) => id === "cli.listed"));
+    await emporion("job", "rm", "cli.listed");
+    assert.doesNotMatch((await emporion("job", "ls")).out, /cli\.listed/);
+  });
+
+  it("follows a log: what is written later is shown as it is written, and it ends with the task", async () => {
+    const cmd = "echo first; while [ ! -e go ]; do sleep 0.05; done; echo second";
+    const path = file("talks.json", JSON.stringify({ id: "cli.talks", run: { cmd, ...small } }));
+    assert.equal((await emporion("job", "run", "--no-wait", path)).code, 0);
+    const task = await eventually("it to run", async () =>
+      (await cluster.api.tasks("cli.talks")).find(({ latest }) => latest.state === "running"),
+    );
+    const follower = follow("logs", "-f", "cli.talks");
+    await eventually("the first line", () => follower.output() === "first\n", 10_000);
+    assert.equal(follower.process.exitCode, null);
+    writeFileSync(`${cluster.data}/agents/${task.agent}/sandboxes/${task.spec.id}/go`, "");
+    await eventually("its end", () => follower.process.exitCode !== null, 20_000);
+    assert.deepEqual([follower.output(), follower.process.exitCode], ["first\nsecond\n", 0]);
+    await emporion("job", "rm", "cli.talks");
+  });
+
+  it("follows events: what happens from now on, a line each, until it is ended", async () => {
+    const follower = follow("events", "-f", "-o", "json");
+    const told = () =>
+      follower
+        .output()
+        .split("\n")
+        .filter((line) => line.startsWith("{") && line.endsWith("}"))
+        .map((line) => JSON.parse(line) as { at: number; about: string; message: string });
+    const startedAt = Date.now();
+    const path = file("happens.json", JSON.stringify({ id: "cli.happens", run: { cmd: "true", ...small } }));
+    assert.equal((await emporion("job", "put", path)).code, 0);
+    // Nothing is said before something happens, so something happens each second until it is said.
+    let askedAt = 0;
+    await eventually(
+      "an event",
+      async () => {
+        if (Date.now() - askedAt > 1000) {
+          askedAt = Date.now();
+          await cluster.api.send("POST", "/v1/jobs/cli.happens/runs");
+        }
+        return told().some(({ about }) => about.startsWith("cli.happens"));
+      },
+      20_000,
+    );
+    assert.equal(follower.process.exitCode, null);
+    assert.ok(
+      told().every(({ at }) => at > startedAt - 60_000),
+      "none of long ago",
+    );
+    await follower.end("SIGTERM");
+    await emporion("job", "rm", "cli.happens", "--stop");
   });
 
   it("explains why something is not placed", async () => {
