@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { chmod, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeDirectory } from "#libs/adapters/make-directory.js";
 import { StartFailure } from "./start-failure.js";
 import { processRuns } from "./processes.js";
 
@@ -16,7 +17,7 @@ export class DataDirectory {
   static async take(path: string): Promise<DataDirectory> {
     const data = new DataDirectory(path);
     try {
-      for (const each of ["run", "log", "keys"]) await makeDirectory(join(path, each));
+      for (const each of ["run", "log", "keys"]) makeDirectory(join(path, each));
       // Tasks run as another user and must reach their sandboxes; the keys are for nobody else.
       await chmod(path, 0o755);
       await chmod(join(path, "keys"), 0o700);
@@ -101,16 +102,3 @@ export class DataDirectory {
 const isCluster = async (pid: number): Promise<boolean> =>
   (await processRuns(pid, "services/local/main.js")) ||
   (await processRuns(pid, "services/local/setup/start.mjs"));
-
-/** With all above it. Node's own recursive mkdir never ends where directories cannot be made (/proc). */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
-    if (code !== "ENOENT" || dirname(path) === path) throw cause;
-    await makeDirectory(dirname(path));
-    await mkdir(path);
-  }
-}

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync, existsSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, writeFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import { makeDirectory } from "#libs/adapters/make-directory.js";
 import { HmacSealer } from "#libs/adapters/sealer.js";
 import { Authority, type Revocations } from "./authority.js";
 import { type Principal, principalText } from "./credentials.js";
@@ -34,7 +35,7 @@ export class AuthDirectory {
    */
   static make(path: string, cluster: string, now: () => number): AuthDirectory {
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeDirectory(path, 0o700);
       const key = join(path, "cluster.key");
       if (readIfThere(key) === undefined) writeSecret(key, randomBytes(32).toString("hex"));
       if (noted(path) === undefined) note(path, { cluster, revoked: {} });
