@@ -19,7 +19,10 @@ export function placeOf(
 
 export function idOf({ id }: Record<string, unknown>, place: string): string {
   if (typeof id === "string" && id !== "") return id;
-  throw new Failure("usage", `${place}: expected an \`id\`, found ${JSON.stringify(id) ?? "none"}`);
+  throw new Failure(
+    "usage",
+    `${place}: expected an \`id\`, found ${id === undefined ? "none" : shownValue(id)}`,
+  );
 }
 
 /** Two of one id would take each other's place. @throws Failure for the first two that do */
@@ -49,10 +52,12 @@ export async function readDefinitions(path: string): Promise<readonly Record<str
   const many = documents.length > 1;
   const faults = documents.flatMap(({ errors }, index) =>
     errors.map(
-      ({ message }) => `${many ? `document ${index + 1}: ` : ""}${message.split("\n")[0]?.replace(/:$/, "")}`,
+      ({ message }) =>
+        `${many ? `document ${index + 1}: ` : ""}${shortened(message.split("\n")[0]?.replace(/:$/, "") ?? "")}`,
     ),
   );
-  if (faults.length > 0) throw new Failure("usage", `${shownPath(path)} is neither JSON nor YAML`, faults);
+  if (faults.length > 0)
+    throw new Failure("usage", `${shownPath(path)} is neither JSON nor YAML`, firstOf(faults));
   const values = documents
     .flatMap((document) => document.toJS() as unknown)
     .filter((value) => value !== null);
@@ -60,13 +65,31 @@ export async function readDefinitions(path: string): Promise<readonly Record<str
   for (const [index, value] of values.entries())
     if (typeof value !== "object" || Array.isArray(value)) {
       const place = placeOf(path, { what: "definition", index, count: values.length });
-      throw new Failure(
-        "usage",
-        `${place}: expected an object with an \`id\`, found ${JSON.stringify(value).slice(0, 80)}`,
-      );
+      throw new Failure("usage", `${place}: expected an object with an \`id\`, found ${shownValue(value)}`);
     }
   return values as Record<string, unknown>[];
 }
+
+const faultsMost = 5;
+
+const firstOf = (faults: readonly string[]): string[] =>
+  faults.length <= faultsMost
+    ? [...faults]
+    : [...faults.slice(0, faultsMost), `and ${faults.length - faultsMost} more`];
+
+const shownMost = 80;
+
+/** What may come from a binary file: on one line, short, and harmless to a terminal. The end says where it is, so it stays. */
+function shortened(text: string): string {
+  const printable = text.replaceAll(/[^\P{C} ]/gu, "·");
+  if (printable.length <= 2 * shownMost) return printable;
+  return `${printable.slice(0, shownMost)}…${printable.slice(-shownMost / 2)}`;
+}
+
+const shownValue = (value: unknown): string => {
+  const text = shortened(JSON.stringify(value));
+  return text.length > shownMost ? `${text.slice(0, shownMost)}…` : text;
+};
 
 async function textOf(path: string): Promise<string> {
   try {

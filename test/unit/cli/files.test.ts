@@ -1,8 +1,32 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { exitCodes, Failure } from "#services/cli/failure.js";
-import { expectDistinct } from "#services/cli/files.js";
+import { expectDistinct, readDefinitions } from "#services/cli/files.js";
 
 describe("the definitions of a file", () => {
+  const directory = mkdtempSync(join(tmpdir(), "emporion-files-"));
+  after(() => rmSync(directory, { recursive: true }));
+
+  it("that is none of text are refused in a few short lines that no terminal minds", async () => {
+    const file = join(directory, "program");
+    const garbage = `a: [\u001b[31m\u0000${"x\u0085é".repeat(20_000)}\n`;
+    for (const text of [garbage, `${garbage.replaceAll("[", "")}b`, "%\u0000: }\n---\n".repeat(50)]) {
+      writeFileSync(file, text);
+      const failure = await readDefinitions(file).then(
+        () => assert.fail("it was taken"),
+        (cause: unknown) => cause as Failure,
+      );
+      const lines = [failure.message, ...failure.details];
+      assert.ok(lines.length <= 7, `${lines.length} lines`);
+      for (const line of lines) {
+        assert.ok(line.length < 300, `${line.length} characters`);
+        assert.doesNotMatch(line, /[\p{Cc}]/u);
+      }
+    }
+  });
+
   it("of one id twice are refused as a whole, with their places", () => {
     expectDistinct("shop.yaml", ["/a", "/b"]);
     assert.throws(
