@@ -3,7 +3,7 @@ import { countText } from "#libs/core/words.js";
 import { systemClock } from "./clock.js";
 import { hindrance, mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
-import { expectDistinct, idOf, naming, placeOf, readDefinitions } from "./files.js";
+import { expectDistinct, expectKind, idOf, naming, placeOf, readDefinitions } from "./files.js";
 import { absolute } from "./named.js";
 import type { Output } from "./output.js";
 import { type Step, waitFor } from "./progress.js";
@@ -47,6 +47,7 @@ export interface Waiting {
 
 export async function deploy(client: Client, output: Output, path: string, waiting: Waiting): Promise<void> {
   const definitions = await readDefinitions(path);
+  expectKind(path, definitions, "app");
   const ids = definitions.map((definition, index) => {
     const id = idOf(definition, placeOf(path, { what: "app", index, count: definitions.length }));
     return absolute(id);

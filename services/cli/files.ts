@@ -25,6 +25,31 @@ export function idOf({ id }: Record<string, unknown>, place: string): string {
   );
 }
 
+/** A file may be given to the wrong command. @throws Failure that names the right one */
+export function expectKind(
+  path: string,
+  definitions: readonly Record<string, unknown>[],
+  wanted: "app" | "job",
+): void {
+  const other = wanted === "app" ? "job" : "app";
+  const index = definitions.findIndex((each) => kindOf(each) === other);
+  if (index < 0) return;
+  const place = placeOf(path, { what: "definition", index, count: definitions.length });
+  const command = other === "job" ? "job run" : "app deploy";
+  throw new Failure(
+    "usage",
+    `${place}: this looks like ${other === "job" ? "a job" : "an app"}: \`emporion ${command} ${path}\` takes it`,
+  );
+}
+
+/** Jobs have what they run in `run`, apps beside their id. Undefined: it may be either, or neither. */
+function kindOf(definition: Record<string, unknown>): "app" | "job" | undefined {
+  if (typeof definition["run"] === "object") return "job";
+  return ofApps.some((name) => name in definition) ? "app" : undefined;
+}
+
+const ofApps = ["cmd", "args", "container", "jvm", "instances", "healthChecks", "portDefinitions"];
+
 /** Two of one id would take each other's place. @throws Failure for the first two that do */
 export function expectDistinct(path: string, ids: readonly string[]): void {
   for (const [index, id] of ids.entries()) {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { allOf } from "./app-commands.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
-import { expectDistinct, idOf, naming, placeOf, readDefinitions } from "./files.js";
+import { expectDistinct, expectKind, idOf, naming, placeOf, readDefinitions } from "./files.js";
 import type { Output } from "./output.js";
 
 /** Submits the jobs of a file, or gives those that are there these definitions. Of several all are checked first. */
@@ -29,6 +29,7 @@ type Kind = "new" | "same" | "changed";
 
 async function submissionsOf(client: Client, path: string): Promise<Submission[]> {
   const definitions = await readDefinitions(path);
+  expectKind(path, definitions, "job");
   expectDistinct(
     path,
     definitions.map((definition, index) =>

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exitCodes, Failure } from "#services/cli/failure.js";
-import { expectDistinct, readDefinitions } from "#services/cli/files.js";
+import { expectDistinct, expectKind, readDefinitions } from "#services/cli/files.js";
 
 describe("the definitions of a file", () => {
   const directory = mkdtempSync(join(tmpdir(), "emporion-files-"));
@@ -25,6 +25,19 @@ describe("the definitions of a file", () => {
         assert.doesNotMatch(line, /[\p{Cc}]/u);
       }
     }
+  });
+
+  it("that are of the other kind are refused with the command that takes them", () => {
+    const job = { id: "pi", run: { cmd: "date" } };
+    const app = { id: "/web", cmd: "sleep 1" };
+    expectKind("a.yaml", [app, { id: "/x" }], "app");
+    expectKind("a.yaml", [job, { id: "x" }], "job");
+    assert.throws(() => expectKind("a.yaml", [app, job], "app"), {
+      message: "a.yaml: definition 2 of 2: this looks like a job: `emporion job run a.yaml` takes it",
+    });
+    assert.throws(() => expectKind("a.yaml", [app], "job"), {
+      message: "a.yaml: this looks like an app: `emporion app deploy a.yaml` takes it",
+    });
   });
 
   it("of one id twice are refused as a whole, with their places", () => {
