@@ -172,6 +172,7 @@ export async function tasks(
     startedAt === undefined ? undefined : ageText(now - startedAt),
     latest.exitCode ?? latest.signal ?? "",
   ]);
+  if (silent.length === 0 && !found.some(isWanted)) await expectKnown(client, what, filter);
   output.list(
     ["TASK", "NAME", "FRAMEWORK", "EXECUTOR", "STATE", "HEALTH", "AGENT", "PORTS", "AGE", "EXIT"],
     rows,
@@ -180,6 +181,40 @@ export async function tasks(
   if (!output.isJson && silent.length > 0)
     output.line(output.paint("yellow", `no answer from ${silent.join(", ")}: their tasks are missing here`));
 }
+
+/** No tasks of something that there is are an answer; of something that there is not, a slip of the pen. @throws Failure */
+async function expectKnown(
+  client: Client,
+  what: string | undefined,
+  { agent, framework }: Record<string, string | undefined>,
+): Promise<void> {
+  if (agent !== undefined) await client.get(`/cluster/agents/${encodeURIComponent(agent)}`);
+  if (framework !== undefined) await client.get(`/cluster/frameworks/${encodeURIComponent(framework)}`);
+  if (what === undefined) return;
+  const { kind, id } = namedBy(what);
+  const paths = {
+    app: `/v2/apps${id.split("/").map(encodeURIComponent).join("/")}`,
+    job: `/v1/jobs/${encodeURIComponent(id)}`,
+    framework: `/cluster/frameworks/${encodeURIComponent(id)}`,
+    task: `/cluster/tasks/${encodeURIComponent(id)}`,
+  };
+  if (kind !== undefined) await client.get(paths[kind]);
+  else if (!(await isThere(client, paths.job)) && !(await isThere(client, paths.task)))
+    throw new Failure(
+      "refused",
+      `there is no job and no task ${id}; an app is named with its slash (/demo/web), a framework as framework:ID`,
+    );
+}
+
+/** What is no id of that kind names nothing of it. */
+const isThere = (client: Client, path: string): Promise<boolean> =>
+  client.get(path).then(
+    () => true,
+    (cause: unknown) => {
+      if (cause instanceof Failure && (cause.code === "not-found" || cause.code === "invalid")) return false;
+      throw cause;
+    },
+  );
 
 export async function services(client: Client, output: Output): Promise<void> {
   const view = await client.get<{

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import type { AgentView } from "#protocol/api.js";
 import { amounts } from "#libs/core/resources.js";
-import { knownText, standingOf } from "#services/cli/cluster-commands.js";
+import type { Client } from "#services/cli/client.js";
+import { Failure } from "#services/cli/failure.js";
+import { Output } from "#services/cli/output.js";
+import { knownText, standingOf, tasks } from "#services/cli/cluster-commands.js";
 
 const agent = (state: AgentView["state"], tasks: number): AgentView =>
   ({
@@ -23,5 +26,44 @@ describe("the cluster at a glance", () => {
     const lacking = standingOf([agent("registered", 3), agent("unreachable", 2)]);
     assert.equal(knownText(lacking), ", and what 1 of 2 agents has, unreachable");
     assert.equal(knownText(standingOf([agent("registered", 3), agent("gone", 0)])), "");
+  });
+});
+
+describe("tasks of which there are none", () => {
+  const missing = new Failure("refused", "it is not known", [], "not-found");
+  /** What was asked of a cluster that has nothing. */
+  async function asked(
+    what: string | undefined,
+    filter: Record<string, string> = {},
+  ): Promise<{ readonly paths: string[]; readonly failure: unknown }> {
+    const paths: string[] = [];
+    const client = {
+      get: async (path: string) => {
+        if (path.startsWith("/cluster/tasks?")) return { tasks: [], silent: [] };
+        paths.push(path);
+        throw missing;
+      },
+    } as unknown as Client;
+    const failure = await tasks(client, new Output("json"), what, filter, false).catch(
+      (cause: unknown) => cause,
+    );
+    return { paths, failure };
+  }
+
+  it("because what was named is not there: that is said instead", async () => {
+    for (const [what, filter, path] of [
+      [undefined, { agent: "zzz" }, "/cluster/agents/zzz"],
+      [undefined, { framework: "zzz" }, "/cluster/frameworks/zzz"],
+      ["framework:zzz", {}, "/cluster/frameworks/zzz"],
+      ["/demo/zzz", {}, "/v2/apps/demo/zzz"],
+      ["job:zzz", {}, "/v1/jobs/zzz"],
+    ] as const) {
+      const { paths, failure } = await asked(what, filter);
+      assert.equal(failure, missing);
+      assert.deepEqual(paths, [path]);
+    }
+    const { paths, failure } = await asked("zzz");
+    assert.deepEqual(paths, ["/v1/jobs/zzz", "/cluster/tasks/zzz"]);
+    assert.match(String(failure), /there is no job and no task zzz; an app is named with its slash/);
   });
 });
