@@ -1,6 +1,7 @@
 import { Observable, Subject } from "rxjs";
 import type { Clock } from "#libs/ports/clock.js";
 import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import { Backlog } from "#libs/machine/backlog.js";
 import type { Executor } from "#libs/ports/executor.js";
 import type { Random } from "#libs/ports/random.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
@@ -150,17 +151,12 @@ export class SimExecutor implements Executor {
   readonly kind: ExecutorKind;
   /** In words why it is not there; undefined: it is. Detected, and told to whoever launches. */
   unavailable: string | undefined;
-  private readonly ends = new Subject<TaskExit>();
-  private readonly unheard: TaskExit[] = [];
+  private readonly ends = new Backlog<TaskExit>();
   private readonly own = new Set<string>();
   private readonly starting = new Map<string, () => void>();
   private gone = false;
 
-  readonly exits: Observable<TaskExit> = new Observable<TaskExit>((subscriber) => {
-    const subscription = this.ends.subscribe(subscriber);
-    for (const exit of this.unheard.splice(0)) subscriber.next(exit);
-    return subscription;
-  });
+  readonly exits = this.ends.values;
 
   constructor(private readonly options: SimExecutorOptions) {
     this.kind = options.kind;
@@ -222,7 +218,7 @@ export class SimExecutor implements Executor {
 
   async close(): Promise<void> {
     this.gone = true;
-    this.ends.complete();
+    this.ends.close();
   }
 
   /** The agent dies: of the launches under way chance says which had reached the host. */
@@ -235,9 +231,7 @@ export class SimExecutor implements Executor {
   private tell(exit: TaskExit): void {
     if (this.gone || !this.own.delete(exit.task)) return;
     this.options.tasks.clock.after(0, () => {
-      if (this.gone) return;
-      if (this.ends.observed) this.ends.next(exit);
-      else this.unheard.push(exit);
+      if (!this.gone) this.ends.tell(exit);
     });
   }
 }

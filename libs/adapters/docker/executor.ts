@@ -2,8 +2,8 @@ import { uptime } from "node:os";
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import pLimit from "p-limit";
-import { Observable, Subject } from "rxjs";
 import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import { Backlog } from "#libs/machine/backlog.js";
 import type { Executor } from "#libs/ports/executor.js";
 import type { Log } from "#libs/ports/log.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
@@ -65,16 +65,10 @@ export class ContainerExecutor implements Executor {
   readonly #commands = pLimit(commandsMost);
   readonly #tasks = new Map<string, Kept>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #ends = new Subject<TaskExit>();
-  readonly #unheard: TaskExit[] = [];
+  readonly #exits = new Backlog<TaskExit>();
   #isClosed = false;
 
-  /** Ends that happen before somebody listens wait for the first who does. */
-  readonly exits: Observable<TaskExit> = new Observable<TaskExit>((subscriber) => {
-    const subscription = this.#ends.subscribe(subscriber);
-    for (const exit of this.#unheard.splice(0)) subscriber.next(exit);
-    return subscription;
-  });
+  readonly exits = this.#exits.values;
 
   /** Throws when the Docker host is none; whether an engine answers there shows later. */
   constructor(options: ContainerExecutorOptions) {
@@ -238,8 +232,7 @@ export class ContainerExecutor implements Executor {
     if (kept.phase === "ended" || this.#isClosed) return;
     kept.phase = "ended";
     void kept.output?.close();
-    if (this.#ends.observed) this.#ends.next(exit);
-    else this.#unheard.push(exit);
+    this.#exits.tell(exit);
   }
 
   // --- finding again ---

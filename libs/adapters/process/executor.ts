@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
-import { Observable, Subject } from "rxjs";
 import type { LaunchFailure, LaunchOrder, TaskExit } from "#libs/core/launch.js";
+import { Backlog } from "#libs/machine/backlog.js";
 import type { Executor } from "#libs/ports/executor.js";
 import type { ExecutorInfo } from "#protocol/offer.js";
 import { fail, ok, type Result } from "#protocol/result.js";
@@ -30,16 +30,9 @@ export interface HostExecutorOptions {
 /** The part that executors of host processes share: users, sandboxes, environment, ends. Subclasses say what is run. */
 export abstract class HostExecutor implements Executor {
   abstract readonly kind: ExecutorKind;
-  private readonly ends = new Subject<TaskExit>();
-  private readonly unheard: TaskExit[] = [];
+  private readonly ends = new Backlog<TaskExit>();
   private readonly orders = new Map<string, LaunchOrder>();
-
-  /** Ends that happen before somebody listens wait for the first who does. */
-  readonly exits: Observable<TaskExit> = new Observable<TaskExit>((subscriber) => {
-    const subscription = this.ends.subscribe(subscriber);
-    for (const exit of this.unheard.splice(0)) subscriber.next(exit);
-    return subscription;
-  });
+  readonly exits = this.ends.values;
 
   constructor(protected readonly options: HostExecutorOptions) {}
 
@@ -152,10 +145,7 @@ export abstract class HostExecutor implements Executor {
   private ended(order: LaunchOrder, end: TaskEnd): void {
     const exit = this.exitOf(order, end);
     // Not before a launch that has just been kept was heard of.
-    setImmediate(() => {
-      if (this.ends.observed) this.ends.next(exit);
-      else this.unheard.push(exit);
-    });
+    setImmediate(() => this.ends.tell(exit));
   }
 }
 
