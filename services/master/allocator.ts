@@ -6,7 +6,7 @@ import { type Claimant, isPoorer, RoleClaimant, type Wanted } from "./claimants.
 import type { Want } from "./frameworks.js";
 import { Heap } from "./heap.js";
 import { clipped, piece, timesIn, worthOffering } from "./pieces.js";
-import { Floor, Ring, type Stall } from "./ring.js";
+import { Hall, Ring, type Stall } from "./ring.js";
 
 /**
  * Who is offered what: dominant resource fairness, first between roles, then between the frameworks of a role, by
@@ -91,14 +91,14 @@ class Pass {
   readonly #everywhere = new Map<string, Ring>();
   readonly #fresh = new Map<string, Ring>();
   readonly #grants: GrowingGrant[] = [];
-  readonly #allFloor: Floor;
-  readonly #freshFloor: Floor;
+  readonly #allHall: Hall;
+  readonly #freshHall: Hall;
   readonly #looksEverywhere: boolean;
 
   constructor(market: Market) {
     this.#market = market;
-    this.#allFloor = new Floor(market.open);
-    this.#freshFloor = new Floor(market.fresh);
+    this.#allHall = new Hall(market.open);
+    this.#freshHall = new Hall(market.fresh);
     this.#looksEverywhere = market.roles.some(({ claims }) => claims.some((claim) => claim.looksEverywhere));
   }
 
@@ -203,8 +203,8 @@ class Pass {
     const rings = claimant.claim.looksEverywhere ? this.#everywhere : this.#fresh;
     let ring = rings.get(want.key);
     if (ring === undefined) {
-      const floor = rings === this.#everywhere ? this.#allFloor : this.#freshFloor;
-      ring = new Ring(want.need, floor, this.#market.turn + rings.size, this.#stallOf);
+      const hall = rings === this.#everywhere ? this.#allHall : this.#freshHall;
+      ring = new Ring(want.need, hall, this.#market.turn + rings.size, this.#stallOf);
       rings.set(want.key, ring);
     }
     return ring;

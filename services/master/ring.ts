@@ -23,7 +23,7 @@ export interface Stall {
  */
 export class Ring {
   readonly #need: Need | undefined;
-  readonly #floor: Floor;
+  readonly #hall: Hall;
   readonly #stallOf: (place: Supply) => Stall;
   readonly #start: number;
   readonly #takesWhole: boolean;
@@ -36,18 +36,18 @@ export class Ring {
   #next = 0;
 
   /** @param turn where to begin: other numbers, other places, evenly spread */
-  constructor(need: Need | undefined, floor: Floor, turn: number, stallOf: (place: Supply) => Stall) {
+  constructor(need: Need | undefined, hall: Hall, turn: number, stallOf: (place: Supply) => Stall) {
     this.#need = need;
-    this.#floor = floor;
+    this.#hall = hall;
     this.#stallOf = stallOf;
-    this.#start = Math.floor(((turn * goldenRatio) % 1) * floor.places.length);
+    this.#start = Math.floor(((turn * goldenRatio) % 1) * hall.places.length);
     this.#takesWhole = need === undefined || !hasSize(need);
-    this.#suits = need === undefined || isAnyHost(need) ? undefined : floor.suits(need);
+    this.#suits = need === undefined || isAnyHost(need) ? undefined : hall.suits(need);
   }
 
   /** How many may still fit. */
   get size(): number {
-    return this.#floor.places.length - this.#seen + this.#kept + this.#alive.length - this.#next;
+    return this.#hall.places.length - this.#seen + this.#kept + this.#alive.length - this.#next;
   }
 
   /** The next one on which the need fits and that `accepts`; undefined after once around. */
@@ -56,7 +56,7 @@ export class Ring {
   }
 
   #findNew(accepts: (stall: Stall) => boolean): Stall | undefined {
-    const count = this.#floor.places.length;
+    const count = this.#hall.places.length;
     while (this.#seen < count) {
       const past = this.#start + this.#seen++;
       const index = past < count ? past : past - count;
@@ -73,7 +73,7 @@ export class Ring {
   #isHopeless(index: number): boolean {
     if (this.#suits !== undefined && this.#suits[index] === unsuited) return true;
     if (this.#seen <= sievedAfter || this.#need === undefined) return false;
-    this.#sieve ??= this.#floor.sieve(this.#need);
+    this.#sieve ??= this.#hall.sieve(this.#need);
     return !this.#sieve.mayPass(index);
   }
 
@@ -94,7 +94,7 @@ export class Ring {
   }
 
   #fitting(index: number): Stall | undefined {
-    const place = this.#floor.places[index]!;
+    const place = this.#hall.places[index]!;
     const need = this.#need;
     if (need !== undefined && !this.#isSuited(need, place, index)) return undefined;
     if (need !== undefined && !resourcesFit(need, place.resources)) return undefined;
@@ -114,13 +114,13 @@ export class Ring {
   /** As `hostFits` of libs/core, with the attributes from columns that all rings share. */
   #hostFits(need: Need, place: Supply, index: number): boolean {
     for (const constraint of need.constraints)
-      if (!constraintHolds(constraint, this.#floor.attribute(constraint.attribute, index))) return false;
+      if (!constraintHolds(constraint, this.#hall.attribute(constraint.attribute, index))) return false;
     return executorFits(need, place);
   }
 }
 
 /** All agents of a pass, and what many rings want to know of them. */
-export class Floor {
+export class Hall {
   readonly places: readonly Supply[];
   readonly #suits = new Map<string, Uint8Array>();
   /** null: looked for, and not there. */
