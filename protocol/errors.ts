@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 
 /** One code for each thing that a caller treats differently; the words for people are in `message`. */
-export const errorCodes = [
+const errorCodes = [
   /** The input does not have the asked form; `faults` name every place. HTTP 400 or 422. */
   "invalid",
   /** What is named does not exist. HTTP 404. */

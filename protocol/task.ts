@@ -19,7 +19,7 @@ export const taskStates = [
 export const TaskState = Type.Enum([...taskStates]);
 export type TaskState = (typeof taskStates)[number];
 
-export const taskReasons = [
+const taskReasons = [
   "exited",
   "out-of-memory",
   "java-out-of-memory",

@@ -85,7 +85,7 @@ export function resourcesFit(
 const leading = ["cpus", "mem", "disk"];
 
 /** Undefined exactly when `resourcesFit`; else the first reason in words. */
-export function resourcesMisfit(need: Need, free: Resources): Misfit | undefined {
+function resourcesMisfit(need: Need, free: Resources): Misfit | undefined {
   if (resourcesFit(need, free)) return undefined;
   const { scalars, ports } = need.resources;
   const others = Object.keys(scalars)

@@ -12,6 +12,7 @@ export interface Size {
   readonly mem?: number;
   /** MiB */
   readonly disk?: number;
+  /** Devices. */
   readonly gpus?: number;
   /** How many ports of the offer, whichever: they come to the task as PORT0, PORT1, …. None unless given. */
   readonly ports?: number;

@@ -64,6 +64,7 @@ export interface FrameworkTask {
    */
   readonly draining?: Draining;
   readonly latest?: TaskUpdate;
+  /** Wall ms, by the clock of its agent; undefined until it has run. */
   readonly startedAt?: number;
   /** Why it was refused or lost. */
   readonly message?: string;

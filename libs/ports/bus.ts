@@ -27,6 +27,10 @@ export type Connection =
 export interface Bus {
   /** One that is larger than the server takes is dropped and logged. */
   publish(subject: string, bytes: Uint8Array): void;
+  /**
+   * One answer. Nobody there: told at once, nothing was done. After `timeoutMs` without an answer nobody knows whether it was done:
+   * ask again only what may be done twice.
+   */
   request(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Result<Uint8Array, BusFailure>>;
   /** All answers that come until `timeoutMs` have passed, `most` have come or the receiver returns. Nobody there: no answers, at once. */
   requestMany(

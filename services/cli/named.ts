@@ -3,7 +3,7 @@ import { unreachable } from "#libs/core/assert.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
 
-export const namedKinds = ["app", "job", "framework", "task"] as const;
+const namedKinds = ["app", "job", "framework", "task"] as const;
 
 /** What a word on the command line means: `/demo/web`, `app:/demo/web`, `job:demo.pi`, `task:demo.pi.1-4`, `framework:apps`. */
 export interface Named {

@@ -3,7 +3,7 @@ import type { ManagedRun } from "./managed-run.js";
 import type { Forgotten, JobRecord } from "./record.js";
 
 /** So many ended runs are kept, with their results; beyond them only counts. */
-export const historyMost = 100;
+const historyMost = 100;
 /** They are forgotten by so many at once: one write instead of as many. */
 const forgottenAtOnce = 20;
 

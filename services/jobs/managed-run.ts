@@ -11,7 +11,7 @@ import { secondsText } from "#libs/core/words.js";
 const attemptsMost = 50;
 
 /** With ON_FAILURE, an attempt on an agent that is unreachable for so long is given up, and another one made. */
-export const givenUpAfterMs = 120_000;
+const givenUpAfterMs = 120_000;
 
 /**
  * One run: one task after the other until one succeeds, or no more may be tried.

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
-import { statfs, mkdir } from "node:fs/promises";
 import { readTools, ROOT, type Tools } from "#setup/tools.mjs";
 import type { Clock } from "#libs/ports/clock.js";
 import { AuthDirectory, AuthFailure } from "#libs/adapters/nats/auth/directory.js";

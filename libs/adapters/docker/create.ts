@@ -26,7 +26,7 @@ export interface CreateSettings {
 }
 
 /** Where a container finds its artifacts, when it has any; it cannot write there. */
-export const sandboxInContainer = "/mnt/emporion/sandbox";
+const sandboxInContainer = "/mnt/emporion/sandbox";
 
 /** The engine refuses less. */
 const memoryLeast = 6 * 1024 * 1024;

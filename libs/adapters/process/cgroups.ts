@@ -70,7 +70,7 @@ export function findCgroups(name: string, mountinfo = readMountinfo()): Cgroups 
   }
 }
 
-export function cgroupsV1(mounts: ReadonlyMap<Controller, string>, name: string): Cgroups {
+function cgroupsV1(mounts: ReadonlyMap<Controller, string>, name: string): Cgroups {
   const parents = new Map(
     [...mounts].map(([controller, mount]) => [controller, join(mount, "emporion", name)]),
   );

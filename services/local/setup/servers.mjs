@@ -1,6 +1,5 @@
 // nats-server and Consul: looked for where they run, on PATH, in .tools, in the machine's packages, in their releases.
-import { relative } from "node:path";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { probeConsul, probeNats } from "./probe.mjs";
 import { fetchRelease, releaseFor } from "./releases.mjs";
 import { run, SetupError, which } from "./run.mjs";
