@@ -25,24 +25,26 @@ export class SystemHost implements Host {
   readonly name: string;
   readonly bootId = bootId();
   readonly isRoot = process.getuid?.() === 0;
-  private readonly root: string;
+  readonly #root: string;
+  readonly #options: SystemHostOptions;
 
-  constructor(private readonly options: SystemHostOptions) {
+  constructor(options: SystemHostOptions) {
+    this.#options = options;
     this.name = options.name ?? hostname();
-    this.root = options.root ?? "/";
+    this.#root = options.root ?? "/";
   }
 
   async detect(): Promise<Resources> {
-    const { blocks, bsize } = await statfs(this.options.workDir);
+    const { blocks, bsize } = await statfs(this.#options.workDir);
     return amounts({
-      cpus: Math.min(availableParallelism(), this.cpuLimit()),
-      mem: Math.floor(Math.min(totalmem(), this.memLimit()) / MiB),
+      cpus: Math.min(availableParallelism(), this.#cpuLimit()),
+      mem: Math.floor(Math.min(totalmem(), this.#memLimit()) / MiB),
       disk: Math.floor((blocks * bsize) / MiB),
     });
   }
 
   async diskFree(): Promise<number> {
-    const { blocks, bavail } = await statfs(this.options.workDir);
+    const { blocks, bavail } = await statfs(this.#options.workDir);
     return blocks === 0 ? 1 : bavail / blocks;
   }
 
@@ -56,40 +58,40 @@ export class SystemHost implements Host {
   }
 
   async takenPorts(ranges: readonly PortRange[]): Promise<number[]> {
-    return [...(await listeningPorts(this.root))]
+    return [...(await listeningPorts(this.#root))]
       .filter((port) => ranges.some(([first, last]) => first <= port && port <= last))
       .toSorted((a, b) => a - b);
   }
 
   /** Bytes; the tightest of our own group and those above it. */
-  private memLimit(): number {
+  #memLimit(): number {
     return Math.min(
-      ...this.groups("memory").map((dir) =>
+      ...this.#groups("memory").map((dir) =>
         Math.min(
-          number(this.read(join(dir, "memory.max"))),
-          number(this.read(join(dir, "memory.limit_in_bytes"))),
+          number(this.#read(join(dir, "memory.max"))),
+          number(this.#read(join(dir, "memory.limit_in_bytes"))),
         ),
       ),
     );
   }
 
   /** Cores. */
-  private cpuLimit(): number {
+  #cpuLimit(): number {
     return Math.min(
-      ...this.groups("cpu").map((dir) => {
-        const [quota, period] = this.read(join(dir, "cpu.max")).split(" ");
+      ...this.#groups("cpu").map((dir) => {
+        const [quota, period] = this.#read(join(dir, "cpu.max")).split(" ");
         const v2 = number(quota) / number(period);
         const v1 =
-          number(this.read(join(dir, "cpu.cfs_quota_us"))) /
-          number(this.read(join(dir, "cpu.cfs_period_us")));
+          number(this.#read(join(dir, "cpu.cfs_quota_us"))) /
+          number(this.#read(join(dir, "cpu.cfs_period_us")));
         return Math.min(v2 > 0 ? v2 : Infinity, v1 > 0 ? v1 : Infinity);
       }),
     );
   }
 
   /** Our group's directories from the leaf to the root, in the places where v1 and v2 are mounted. */
-  private groups(controller: string): string[] {
-    const line = this.read("proc/self/cgroup")
+  #groups(controller: string): string[] {
+    const line = this.#read("proc/self/cgroup")
       .split("\n")
       .map((each) => each.split(":"))
       .find(([, controllers]) => controllers === "" || controllers?.split(",").includes(controller));
@@ -101,9 +103,9 @@ export class SystemHost implements Host {
     ]);
   }
 
-  private read(path: string): string {
+  #read(path: string): string {
     try {
-      return readFileSync(join(this.root, path), "utf8").trim();
+      return readFileSync(join(this.#root, path), "utf8").trim();
     } catch {
       return "";
     }

@@ -22,40 +22,40 @@ export interface HostSandboxesOptions {
 
 /** The directories of an agent's tasks. Inside, each belongs to its task's user: whatever is read from it is read as from a stranger. */
 export class HostSandboxes implements Sandboxes {
-  private readonly root: string;
+  readonly #root: string;
   /** Artifacts on their way are not in the sandbox: nobody sees them before they were checked. */
-  private readonly arriving: string;
-  private readonly users: Users;
-  private readonly limits: ArtifactLimits;
-  private readonly owners = new Map<string, User>();
-  private arrivals = 0;
+  readonly #arriving: string;
+  readonly #users: Users;
+  readonly #limits: ArtifactLimits;
+  readonly #owners = new Map<string, User>();
+  #arrivals = 0;
 
   constructor({ workDir, users, artifacts }: HostSandboxesOptions) {
-    this.root = join(workDir, "sandboxes");
-    this.arriving = join(workDir, "arriving");
-    this.users = users;
-    this.limits = { bytesMax: 2 ** 30, timeoutMs: 300_000, fileRoots: [], ...artifacts };
+    this.#root = join(workDir, "sandboxes");
+    this.#arriving = join(workDir, "arriving");
+    this.#users = users;
+    this.#limits = { bytesMax: 2 ** 30, timeoutMs: 300_000, fileRoots: [], ...artifacts };
     // Everybody may pass through to his own, nobody sees what others there are.
-    mkdirSync(this.root, { recursive: true, mode: 0o711 });
-    chmodSync(this.root, 0o711);
+    mkdirSync(this.#root, { recursive: true, mode: 0o711 });
+    chmodSync(this.#root, 0o711);
   }
 
   /** Where a task's sandbox is, whether or not it exists. */
   readonly directory = (task: string): string => {
     assert(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(task), "a task id is a file name");
-    return join(this.root, task);
+    return join(this.#root, task);
   };
 
   /** At once, not in the background: it is a part of every launch and takes less than the way to another thread. */
   async create(task: string, asked: string | undefined): Promise<Result<void, LaunchFailure>> {
-    const user = this.users.resolve(asked);
+    const user = this.#users.resolve(asked);
     if (!user.ok) return fail({ reason: "not-allowed", message: user.error });
     const dir = this.directory(task);
     try {
       mkdirSync(dir, { recursive: true, mode: 0o750 });
       const { uid, gid } = user.value;
       if (uid !== process.getuid?.()) chownSync(dir, uid, gid);
-      this.owners.set(task, user.value);
+      this.#owners.set(task, user.value);
       return ok(undefined);
     } catch (cause) {
       return fail({
@@ -66,10 +66,10 @@ export class HostSandboxes implements Sandboxes {
   }
 
   async fetch(task: string, artifacts: readonly Artifact[]): Promise<Result<void, LaunchFailure>> {
-    const owner = this.owners.get(task);
+    const owner = this.#owners.get(task);
     assert(owner !== undefined, "a sandbox is made before artifacts are brought into it");
     for (const artifact of artifacts) {
-      const brought = await this.fetchOne(task, artifact, owner);
+      const brought = await this.#fetchOne(task, artifact, owner);
       if (!brought.ok) return fail({ reason: "artifact-missing", message: brought.error });
     }
     return ok(undefined);
@@ -114,28 +114,28 @@ export class HostSandboxes implements Sandboxes {
   }
 
   async remove(task: string): Promise<void> {
-    this.owners.delete(task);
+    this.#owners.delete(task);
     await rm(this.directory(task), { recursive: true, force: true, maxRetries: 3 });
   }
 
   async all(): Promise<string[]> {
-    const entries = await readdir(this.root, { withFileTypes: true });
+    const entries = await readdir(this.#root, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   }
 
   /** The task has not started: nobody but us changes the sandbox. */
-  private async fetchOne(task: string, artifact: Artifact, owner: User): Promise<Result<void, string>> {
+  async #fetchOne(task: string, artifact: Artifact, owner: User): Promise<Result<void, string>> {
     const target = targetOf(artifact);
     if (!target.ok) return target;
-    await mkdir(this.arriving, { recursive: true, mode: 0o700 });
-    const arriving = join(this.arriving, `${task}.${++this.arrivals}`);
+    await mkdir(this.#arriving, { recursive: true, mode: 0o700 });
+    const arriving = join(this.#arriving, `${task}.${++this.#arrivals}`);
     try {
       await rm(arriving, { force: true });
-      const brought = await bring(artifact, arriving, owner, this.limits);
+      const brought = await bring(artifact, arriving, owner, this.#limits);
       if (!brought.ok) return brought;
       await chmod(arriving, artifact.executable ? 0o755 : 0o644);
-      await this.give(arriving, owner);
-      await rename(arriving, await this.place(task, target.value, owner));
+      await this.#give(arriving, owner);
+      await rename(arriving, await this.#place(task, target.value, owner));
       return ok(undefined);
     } catch (cause) {
       return fail(`artifact ${target.value.join("/")}: ${(cause as Error).message}`);
@@ -145,16 +145,16 @@ export class HostSandboxes implements Sandboxes {
   }
 
   /** Makes the directories above it. */
-  private async place(task: string, components: readonly string[], owner: User): Promise<string> {
+  async #place(task: string, components: readonly string[], owner: User): Promise<string> {
     let dir = this.directory(task);
     for (const name of components.slice(0, -1)) {
       dir = join(dir, name);
-      if ((await mkdir(dir, { recursive: true, mode: 0o750 })) !== undefined) await this.give(dir, owner);
+      if ((await mkdir(dir, { recursive: true, mode: 0o750 })) !== undefined) await this.#give(dir, owner);
     }
     return join(dir, components.at(-1)!);
   }
 
-  private async give(path: string, { uid, gid }: User): Promise<void> {
+  async #give(path: string, { uid, gid }: User): Promise<void> {
     if (uid !== process.getuid?.()) await chown(path, uid, gid);
   }
 }

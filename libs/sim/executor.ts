@@ -48,79 +48,82 @@ const defaults: Script = {
 
 /** What runs on a simulated host. It outlives the executors, as processes outlive the agent. */
 export class SimHostTasks {
-  private readonly tasks = new Map<string, Running>();
-  private readonly ends = new Subject<TaskExit>();
+  readonly #tasks = new Map<string, Running>();
+  readonly #ends = new Subject<TaskExit>();
   /** Raised when the host restarts: what was planned before does not happen. */
-  private life = 0;
+  #life = 0;
+  readonly #options: SimHostTasksOptions;
 
-  constructor(private readonly options: SimHostTasksOptions) {}
+  constructor(options: SimHostTasksOptions) {
+    this.#options = options;
+  }
 
-  readonly ended: Observable<TaskExit> = this.ends.asObservable();
+  readonly ended: Observable<TaskExit> = this.#ends.asObservable();
 
   get clock(): Clock {
-    return this.options.clock;
+    return this.#options.clock;
   }
 
   scriptOf(spec: TaskSpec): Script {
-    return { ...defaults, ...workloadScript(spec), ...this.options.scripts?.(spec) };
+    return { ...defaults, ...workloadScript(spec), ...this.#options.scripts?.(spec) };
   }
 
   /** What runs, sorted: for checks that nothing runs twice or where it should not. */
   running(): string[] {
-    return [...this.tasks].flatMap(([id, { exit }]) => (exit === undefined ? [id] : [])).toSorted();
+    return [...this.#tasks].flatMap(([id, { exit }]) => (exit === undefined ? [id] : [])).toSorted();
   }
 
   start(spec: TaskSpec, script: Script): void {
     const running: Running = { spec, script };
-    this.tasks.set(spec.id, running);
-    if (script.endsAfterMs !== undefined) this.endAfter(running, script.endsAfterMs, script.end);
+    this.#tasks.set(spec.id, running);
+    if (script.endsAfterMs !== undefined) this.#endAfter(running, script.endsAfterMs, script.end);
   }
 
   /** As its own program, or chance, may have it: at any time, whatever its script says. */
   end(task: string, end: Omit<TaskExit, "task">): void {
-    const running = this.tasks.get(task);
+    const running = this.#tasks.get(task);
     if (running === undefined || running.exit !== undefined) return;
     running.exit = { task, ...end };
-    this.ends.next(running.exit);
+    this.#ends.next(running.exit);
   }
 
   /** It is gone without a trace: an agent that looks on does not learn how, one that comes later finds nothing. */
   vanish(task: string): void {
-    const running = this.tasks.get(task);
+    const running = this.#tasks.get(task);
     if (running === undefined || running.exit !== undefined) return;
-    this.tasks.delete(task);
-    this.ends.next({ task, reason: "exit-unknown", message: "nobody knows how it ended" });
+    this.#tasks.delete(task);
+    this.#ends.next({ task, reason: "exit-unknown", message: "nobody knows how it ended" });
   }
 
   signal(task: string, force: boolean): void {
-    const running = this.tasks.get(task);
+    const running = this.#tasks.get(task);
     if (running === undefined) return;
     const { stopMs } = running.script;
-    if (force) this.endAfter(running, 1, { signal: "SIGKILL", reason: "exited" });
+    if (force) this.#endAfter(running, 1, { signal: "SIGKILL", reason: "exited" });
     else if (Number.isFinite(stopMs) && !running.dying)
-      this.endAfter(running, stopMs, { signal: "SIGTERM", reason: "exited" });
+      this.#endAfter(running, stopMs, { signal: "SIGTERM", reason: "exited" });
     running.dying = true;
   }
 
   find(task: string): { readonly script: Script; readonly exit?: TaskExit } | undefined {
-    return this.tasks.get(task);
+    return this.#tasks.get(task);
   }
 
   forget(task: string): void {
-    this.tasks.delete(task);
+    this.#tasks.delete(task);
   }
 
   /** Nothing runs any more, and nobody knows how it ended. */
   restart(): void {
-    this.life++;
-    for (const [task, running] of this.tasks)
+    this.#life++;
+    for (const [task, running] of this.#tasks)
       running.exit ??= { task, reason: "host-restarted", message: "the host was restarted while it ran" };
   }
 
-  private endAfter({ spec }: Running, ms: number, end: Omit<TaskExit, "task">): void {
-    const { life } = this;
+  #endAfter({ spec }: Running, ms: number, end: Omit<TaskExit, "task">): void {
+    const life = this.#life;
     this.clock.after(ms, () => {
-      if (life === this.life) this.end(spec.id, end);
+      if (life === this.#life) this.end(spec.id, end);
     });
   }
 }
@@ -151,87 +154,89 @@ export class SimExecutor implements Executor {
   readonly kind: ExecutorKind;
   /** In words why it is not there; undefined: it is. Detected, and told to whoever launches. */
   unavailable: string | undefined;
-  private readonly ends = new Backlog<TaskExit>();
-  private readonly own = new Set<string>();
-  private readonly starting = new Map<string, () => void>();
-  private gone = false;
+  readonly #ends = new Backlog<TaskExit>();
+  readonly #own = new Set<string>();
+  readonly #starting = new Map<string, () => void>();
+  #gone = false;
 
-  readonly exits = this.ends.values;
+  readonly exits = this.#ends.values;
+  readonly #options: SimExecutorOptions;
 
-  constructor(private readonly options: SimExecutorOptions) {
+  constructor(options: SimExecutorOptions) {
+    this.#options = options;
     this.kind = options.kind;
-    options.tasks.ended.subscribe((exit) => this.tell(exit));
+    options.tasks.ended.subscribe((exit) => this.#tell(exit));
   }
 
   async detect(): Promise<Result<ExecutorInfo, string>> {
     if (this.unavailable !== undefined) return fail(this.unavailable);
-    return ok({ kind: this.kind, version: "sim", warnings: [], ...this.options.info });
+    return ok({ kind: this.kind, version: "sim", warnings: [], ...this.#options.info });
   }
 
   launch({ spec }: LaunchOrder): Promise<Result<void, LaunchFailure>> {
-    const { tasks } = this.options;
+    const { tasks } = this.#options;
     const script = tasks.scriptOf(spec);
     const { unavailable } = this;
     if (unavailable !== undefined)
       return Promise.resolve(fail({ reason: "executor-unavailable", message: unavailable }));
     return new Promise((resolve) => {
       const begin = () => {
-        if (!this.starting.delete(spec.id)) return;
+        if (!this.#starting.delete(spec.id)) return;
         if (script.fails !== undefined) return resolve(fail(script.fails));
-        this.own.add(spec.id);
+        this.#own.add(spec.id);
         tasks.start(spec, script);
         resolve(ok(undefined));
       };
-      this.starting.set(spec.id, begin);
+      this.#starting.set(spec.id, begin);
       tasks.clock.after(script.launchMs, begin);
     });
   }
 
   async kill(task: string, force: boolean): Promise<void> {
     // One that is just starting hears it when it runs.
-    this.starting.get(task)?.();
-    if (!this.gone) this.options.tasks.signal(task, force);
+    this.#starting.get(task)?.();
+    if (!this.#gone) this.#options.tasks.signal(task, force);
   }
 
   async recover(orders: readonly LaunchOrder[]): ReturnType<Executor["recover"]> {
     const found = new Map<string, "running" | "ended" | "absent">();
     for (const { spec } of orders) {
-      const task = this.options.tasks.find(spec.id);
-      if (task !== undefined) this.own.add(spec.id);
+      const task = this.#options.tasks.find(spec.id);
+      if (task !== undefined) this.#own.add(spec.id);
       found.set(spec.id, task === undefined ? "absent" : task.exit === undefined ? "running" : "ended");
-      if (task?.exit !== undefined) this.tell(task.exit);
+      if (task?.exit !== undefined) this.#tell(task.exit);
     }
     return found;
   }
 
   async run(task: string, command: string, timeoutMs: number): Promise<Result<number, string>> {
     const sleep = Number(/\bsleep ([0-9.]+)/.exec(command)?.[1] ?? 0) * 1000;
-    await new Promise<void>((done) => void this.options.tasks.clock.after(Math.min(sleep, timeoutMs), done));
-    const found = this.options.tasks.find(task);
+    await new Promise<void>((done) => void this.#options.tasks.clock.after(Math.min(sleep, timeoutMs), done));
+    const found = this.#options.tasks.find(task);
     if (found === undefined || found.exit !== undefined) return fail(`task ${task} does not run here`);
     return sleep > timeoutMs ? fail(`not done within ${timeoutMs} ms`) : ok(found.script.run(command));
   }
 
   async collect(task: string): Promise<void> {
-    if (this.options.tasks.find(task)?.exit !== undefined) this.options.tasks.forget(task);
+    if (this.#options.tasks.find(task)?.exit !== undefined) this.#options.tasks.forget(task);
   }
 
   async close(): Promise<void> {
-    this.gone = true;
-    this.ends.close();
+    this.#gone = true;
+    this.#ends.close();
   }
 
   /** The agent dies: of the launches under way chance says which had reached the host. */
   crash(): void {
-    for (const begin of this.starting.values()) if (this.options.random.fraction() < 0.5) begin();
-    this.starting.clear();
-    this.gone = true;
+    for (const begin of this.#starting.values()) if (this.#options.random.fraction() < 0.5) begin();
+    this.#starting.clear();
+    this.#gone = true;
   }
 
-  private tell(exit: TaskExit): void {
-    if (this.gone || !this.own.delete(exit.task)) return;
-    this.options.tasks.clock.after(0, () => {
-      if (!this.gone) this.ends.tell(exit);
+  #tell(exit: TaskExit): void {
+    if (this.#gone || !this.#own.delete(exit.task)) return;
+    this.#options.tasks.clock.after(0, () => {
+      if (!this.#gone) this.#ends.tell(exit);
     });
   }
 }

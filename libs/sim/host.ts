@@ -22,15 +22,17 @@ export class SimHost implements Host {
   readonly taken = new Set<number>();
   /** 0 to 1 */
   free = 0.9;
+  readonly #options: SimHostOptions;
 
-  constructor(private readonly options: SimHostOptions) {
+  constructor(options: SimHostOptions) {
+    this.#options = options;
     this.name = options.name;
     this.isRoot = options.isRoot ?? true;
     this.bootId = options.random.token(12);
   }
 
   async detect(): Promise<Resources> {
-    return this.options.resources ?? amounts({ cpus: 4, mem: 8192, disk: 102_400 });
+    return this.#options.resources ?? amounts({ cpus: 4, mem: 8192, disk: 102_400 });
   }
 
   async portTaken(port: number): Promise<boolean> {
@@ -49,6 +51,6 @@ export class SimHost implements Host {
 
   /** Another boot id; what ran is for `SimHostTasks.restart` to end. */
   restart(): void {
-    this.bootId = this.options.random.token(12);
+    this.bootId = this.#options.random.token(12);
   }
 }

@@ -56,62 +56,65 @@ interface Write {
 
 /** One process's view of a disk. `crash` it with the process, and make another on the same disk. */
 export class SimJournal implements Journal {
-  private readonly waiting: Write[] = [];
-  private gone = false;
+  readonly #waiting: Write[] = [];
+  #gone = false;
+  readonly #options: SimJournalOptions;
 
-  constructor(private readonly options: SimJournalOptions) {}
+  constructor(options: SimJournalOptions) {
+    this.#options = options;
+  }
 
   get length(): number {
-    return this.options.disk.records.length;
+    return this.#options.disk.records.length;
   }
 
   async load(): Promise<readonly unknown[]> {
-    return this.options.disk.records.map((record) => JSON.parse(record) as unknown);
+    return this.#options.disk.records.map((record) => JSON.parse(record) as unknown);
   }
 
   append(records: readonly unknown[], { sync = false }: { readonly sync?: boolean } = {}): Promise<void> {
-    return this.write(records, sync ? "sync" : "append");
+    return this.#write(records, sync ? "sync" : "append");
   }
 
   compact(records: readonly unknown[]): Promise<void> {
-    return this.write(records, "replace");
+    return this.#write(records, "replace");
   }
 
   /** Of the write under way a prefix counts, as chance has it; of those behind it nothing. */
   crash(): void {
-    this.gone = true;
-    const [under] = this.waiting;
-    if (under === undefined || this.options.disk.full) return;
-    const chance = this.options.random.fraction();
+    this.#gone = true;
+    const [under] = this.#waiting;
+    if (under === undefined || this.#options.disk.full) return;
+    const chance = this.#options.random.fraction();
     if (under.how === "replace") {
-      if (chance < 0.5) this.options.disk.replace(under.records);
+      if (chance < 0.5) this.#options.disk.replace(under.records);
       return;
     }
     const kept = Math.floor(chance * (under.records.length + 1));
-    this.options.disk.append(under.records.slice(0, kept));
+    this.#options.disk.append(under.records.slice(0, kept));
   }
 
   /** One at a time, in the order of the calls. What is written is what was meant at the call. */
-  private write(records: readonly unknown[], how: Write["how"]): Promise<void> {
+  #write(records: readonly unknown[], how: Write["how"]): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (failure?: Error) => (failure === undefined ? resolve() : reject(failure));
-      this.waiting.push({ records: records.map((record) => JSON.stringify(record)), how, settle });
-      if (this.waiting.length === 1) this.next();
+      this.#waiting.push({ records: records.map((record) => JSON.stringify(record)), how, settle });
+      if (this.#waiting.length === 1) this.#next();
     });
   }
 
-  private next(): void {
-    this.options.clock.after(this.options.writeMs ?? 1, () => {
-      if (this.gone) return;
-      const { disk } = this.options;
-      const { records, how, settle } = this.waiting.shift()!;
+  #next(): void {
+    this.#options.clock.after(this.#options.writeMs ?? 1, () => {
+      if (this.#gone) return;
+      const { disk } = this.#options;
+      const { records, how, settle } = this.#waiting.shift()!;
       if (disk.full) settle(new Error("no space left on device"));
       else {
         if (how === "replace") disk.replace(records);
         else disk.append(records, how === "sync");
         settle();
       }
-      if (this.waiting.length > 0) this.next();
+      if (this.#waiting.length > 0) this.#next();
     });
   }
 }

@@ -24,23 +24,26 @@ interface SimFile {
 
 /** Sandboxes in memory. They outlive the agent that made them. */
 export class SimSandboxes implements Sandboxes {
-  private readonly sandboxes = new Map<string, Map<string, SimFile>>();
-  private readonly waiting = new Set<() => void>();
+  readonly #sandboxes = new Map<string, Map<string, SimFile>>();
+  readonly #waiting = new Set<() => void>();
+  readonly #options: SimSandboxesOptions;
 
-  constructor(private readonly options: SimSandboxesOptions) {}
+  constructor(options: SimSandboxesOptions) {
+    this.#options = options;
+  }
 
   async create(task: string, user: string | undefined): Promise<Result<void, LaunchFailure>> {
-    const { users } = this.options;
+    const { users } = this.#options;
     if (user !== undefined && users !== undefined && !users.includes(user))
       return fail({ reason: "not-allowed", message: `there is no user ${user} on this host` });
-    if (!this.sandboxes.has(task)) this.sandboxes.set(task, new Map());
+    if (!this.#sandboxes.has(task)) this.#sandboxes.set(task, new Map());
     return ok(undefined);
   }
 
   async fetch(task: string, artifacts: readonly Artifact[]): Promise<Result<void, LaunchFailure>> {
     for (const { uri, path } of artifacts) {
-      await new Promise<void>((done) => void this.options.clock.after(this.options.fetchMs ?? 5, done));
-      const bytes = this.options.artifacts?.get(uri);
+      await new Promise<void>((done) => void this.#options.clock.after(this.#options.fetchMs ?? 5, done));
+      const bytes = this.#options.artifacts?.get(uri);
       if (bytes === undefined)
         return fail({ reason: "artifact-missing", message: `artifact ${uri}: no such file` });
       const name = pathOf(path ?? uri.slice(uri.lastIndexOf("/") + 1));
@@ -58,28 +61,28 @@ export class SimSandboxes implements Sandboxes {
   ): Promise<Result<SandboxRead, string>> {
     const name = pathOf(path);
     if (!name.ok) return name;
-    const file = this.sandboxes.get(task)?.get(name.value);
+    const file = this.#sandboxes.get(task)?.get(name.value);
     if (file === undefined)
-      return fail(`${path}: ${this.isDirectory(task, name.value) ? "not a regular file" : "no such file"}`);
+      return fail(`${path}: ${this.#isDirectory(task, name.value) ? "not a regular file" : "no such file"}`);
     const size = file.bytes.length;
     const from = Math.min(size, offset < 0 ? Math.max(0, size + offset) : offset);
     return ok({ offset: from, size, bytes: file.bytes.slice(from, from + length) });
   }
 
   async grown(task: string, path: string, size: number, timeoutMs: number): Promise<void> {
-    const { clock } = this.options;
-    const now = () => this.sandboxes.get(task)?.get(path)?.bytes.length ?? 0;
+    const { clock } = this.#options;
+    const now = () => this.#sandboxes.get(task)?.get(path)?.bytes.length ?? 0;
     await new Promise<void>((resolve) => {
       const look = () => {
         if (now() !== size) done();
       };
       const cancel = clock.after(timeoutMs, () => done());
       const done = () => {
-        this.waiting.delete(look);
+        this.#waiting.delete(look);
         cancel();
         resolve();
       };
-      this.waiting.add(look);
+      this.#waiting.add(look);
       look();
     });
   }
@@ -87,8 +90,8 @@ export class SimSandboxes implements Sandboxes {
   async list(task: string, path: string): Promise<Result<SandboxEntry[], string>> {
     const name = pathOf(path);
     if (!name.ok) return name;
-    const files = this.sandboxes.get(task);
-    if (files === undefined || (name.value !== "" && !this.isDirectory(task, name.value)))
+    const files = this.#sandboxes.get(task);
+    if (files === undefined || (name.value !== "" && !this.#isDirectory(task, name.value)))
       return fail(`${path || "."}: no such file`);
     const prefix = name.value === "" ? "" : `${name.value}/`;
     const entries = new Map<string, SandboxEntry>();
@@ -103,21 +106,21 @@ export class SimSandboxes implements Sandboxes {
   }
 
   async remove(task: string): Promise<void> {
-    this.sandboxes.delete(task);
+    this.#sandboxes.delete(task);
   }
 
   async all(): Promise<string[]> {
-    return [...this.sandboxes.keys()];
+    return [...this.#sandboxes.keys()];
   }
 
   /** As a task of the host would: the file has this content now. Nothing where there is no such sandbox. */
   write(task: string, path: string, bytes: Uint8Array): void {
-    this.sandboxes.get(task)?.set(path, { bytes, modifiedAt: this.options.clock.now().wall });
-    for (const look of this.waiting) look();
+    this.#sandboxes.get(task)?.set(path, { bytes, modifiedAt: this.#options.clock.now().wall });
+    for (const look of this.#waiting) look();
   }
 
-  private isDirectory(task: string, path: string): boolean {
-    return [...(this.sandboxes.get(task)?.keys() ?? [])].some((file) => file.startsWith(`${path}/`));
+  #isDirectory(task: string, path: string): boolean {
+    return [...(this.#sandboxes.get(task)?.keys() ?? [])].some((file) => file.startsWith(`${path}/`));
   }
 }
 

@@ -27,21 +27,21 @@ export interface JvmExecutorOptions extends HostExecutorOptions {
 /** Runs Java programs as processes of the host: finds the JDK, derives the heap, and knows what a JVM's end means. */
 export class JvmExecutor extends HostExecutor {
   readonly kind = "jvm";
-  private jdks: readonly Jdk[] | undefined;
+  #jdks: readonly Jdk[] | undefined;
 
   constructor(protected override readonly options: JvmExecutorOptions) {
     super(options);
   }
 
   async detect(): Promise<Result<ExecutorInfo, string>> {
-    this.jdks = findJdks(this.options.jdks);
-    const [latest] = this.jdks;
+    this.#jdks = findJdks(this.options.jdks);
+    const [latest] = this.#jdks;
     if (latest === undefined)
       return fail(`no JDK found: none in ${this.options.jdks.roots.join(", ")}, JAVA_HOME or PATH`);
     const detected = await this.detectLauncher();
     if (!detected.ok) return detected;
     const { warnings } = detected.value;
-    return ok({ kind: this.kind, version: latest.version, jdks: [...this.jdks], warnings });
+    return ok({ kind: this.kind, version: latest.version, jdks: [...this.#jdks], warnings });
   }
 
   protected command(
@@ -55,7 +55,7 @@ export class JvmExecutor extends HostExecutor {
         reason: "executor-unavailable",
         message: `the jvm executor cannot run a ${workload.kind}`,
       });
-    const jdk = this.chooseJdk(workload.version);
+    const jdk = this.#chooseJdk(workload.version);
     if (!jdk.ok) return jdk;
     const directory = directoryOf(workload, sandbox);
     const there = checkDirectory(directory);
@@ -75,8 +75,8 @@ export class JvmExecutor extends HostExecutor {
     return javaExit(taskExit(spec, end), this.options.sandbox(spec.id));
   }
 
-  private chooseJdk(asked: string | undefined): Result<Jdk, LaunchFailure> {
-    const jdks = (this.jdks ??= findJdks(this.options.jdks));
+  #chooseJdk(asked: string | undefined): Result<Jdk, LaunchFailure> {
+    const jdks = (this.#jdks ??= findJdks(this.options.jdks));
     const jdk = chooseJdk(jdks, asked);
     if (jdk !== undefined) return ok(jdk);
     const have = jdks.map(({ version }) => version).join(", ") || "none";

@@ -30,9 +30,9 @@ export interface HostExecutorOptions {
 /** The part that executors of host processes share: users, sandboxes, environment, ends. Subclasses say what is run. */
 export abstract class HostExecutor implements Executor {
   abstract readonly kind: ExecutorKind;
-  private readonly ends = new Backlog<TaskExit>();
-  private readonly orders = new Map<string, LaunchOrder>();
-  readonly exits = this.ends.values;
+  readonly #ends = new Backlog<TaskExit>();
+  readonly #orders = new Map<string, LaunchOrder>();
+  readonly exits = this.#ends.values;
 
   constructor(protected readonly options: HostExecutorOptions) {}
 
@@ -50,10 +50,10 @@ export abstract class HostExecutor implements Executor {
     const detected = await this.options.launcher.detect();
     if (!detected.ok) return detected;
     const { version, warnings } = detected.value;
-    return ok({ version, warnings: [...warnings, ...this.userWarnings()] });
+    return ok({ version, warnings: [...warnings, ...this.#userWarnings()] });
   }
 
-  private userWarnings(): string[] {
+  #userWarnings(): string[] {
     const user = this.options.users.resolve(undefined);
     if (!user.ok) return [`tasks that name no user cannot run: ${user.error}`];
     const closed = closedAbove(dirname(this.options.sandbox("any")), user.value);
@@ -69,11 +69,11 @@ export abstract class HostExecutor implements Executor {
   }
 
   async launch(order: LaunchOrder): Promise<Result<void, LaunchFailure>> {
-    const plan = this.plan(order);
+    const plan = this.#plan(order);
     if (!plan.ok) return plan;
-    this.orders.set(order.spec.id, order);
-    const started = await this.options.launcher.start(plan.value, (end) => this.ended(order, end));
-    if (!started.ok) this.orders.delete(order.spec.id);
+    this.#orders.set(order.spec.id, order);
+    const started = await this.options.launcher.start(plan.value, (end) => this.#ended(order, end));
+    if (!started.ok) this.#orders.delete(order.spec.id);
     return started;
   }
 
@@ -82,20 +82,20 @@ export abstract class HostExecutor implements Executor {
   }
 
   async recover(orders: readonly LaunchOrder[]): ReturnType<Executor["recover"]> {
-    for (const order of orders) this.orders.set(order.spec.id, order);
+    for (const order of orders) this.#orders.set(order.spec.id, order);
     return this.options.launcher.recover(
-      new Map(orders.map((order) => [order.spec.id, (end: TaskEnd) => this.ended(order, end)])),
+      new Map(orders.map((order) => [order.spec.id, (end: TaskEnd) => this.#ended(order, end)])),
     );
   }
 
   async run(task: string, command: string, timeoutMs: number): Promise<Result<number, string>> {
-    const order = this.orders.get(task);
+    const order = this.#orders.get(task);
     if (order === undefined) return fail(`task ${task} does not run here`);
     const user = this.options.users.resolve(order.spec.user);
     if (!user.ok) return user;
     const sandbox = this.options.sandbox(task);
     const program = {
-      ...this.program(
+      ...this.#program(
         { argv: ["/bin/sh", "-c", command], directory: sandbox, env: envOf(order, sandbox) },
         user.value,
       ),
@@ -106,7 +106,7 @@ export abstract class HostExecutor implements Executor {
   }
 
   async collect(task: string): Promise<void> {
-    this.orders.delete(task);
+    this.#orders.delete(task);
     await this.options.launcher.collect(task);
   }
 
@@ -118,7 +118,7 @@ export abstract class HostExecutor implements Executor {
     this.options.launcher.close();
   }
 
-  private plan(order: LaunchOrder): Result<LaunchPlan, LaunchFailure> {
+  #plan(order: LaunchOrder): Result<LaunchPlan, LaunchFailure> {
     const { spec } = order;
     const user = this.options.users.resolve(spec.user);
     if (!user.ok) return fail({ reason: "not-allowed", message: user.error });
@@ -128,7 +128,7 @@ export abstract class HostExecutor implements Executor {
     return ok({
       task: spec.id,
       program: {
-        ...this.program(command.value, user.value),
+        ...this.#program(command.value, user.value),
         stdout: join(sandbox, "stdout"),
         stderr: join(sandbox, "stderr"),
       },
@@ -137,15 +137,15 @@ export abstract class HostExecutor implements Executor {
     });
   }
 
-  private program(command: HostCommand, { uid, gid }: User) {
+  #program(command: HostCommand, { uid, gid }: User) {
     const isOwn = uid === process.getuid?.();
     return { ...command, ...(!isOwn && { user: { uid, gid } }) };
   }
 
-  private ended(order: LaunchOrder, end: TaskEnd): void {
+  #ended(order: LaunchOrder, end: TaskEnd): void {
     const exit = this.exitOf(order, end);
     // Not before a launch that has just been kept was heard of.
-    setImmediate(() => this.ends.tell(exit));
+    setImmediate(() => this.#ends.tell(exit));
   }
 }
 

@@ -41,44 +41,46 @@ const againMs = 1000;
  * tasks are processes of the host; each of them knows its own tasks.
  */
 export class Launcher {
-  private readonly link: ShimLink;
-  private readonly name: string;
+  readonly #link: ShimLink;
+  readonly #name: string;
   /** The shim's own, as it told us. */
-  private records = new Map<string, TaskRecord>();
+  #records = new Map<string, TaskRecord>();
   /** From the order until the outcome: a kill may come between. */
-  private readonly starting = new Map<string, Promise<Outcome>>();
+  readonly #starting = new Map<string, Promise<Outcome>>();
   /** Of all tasks whose end is still to be told. */
-  private readonly awaited = new Map<string, Ended>();
-  private readonly starts = new Pending<string, Outcome>();
-  private readonly collects = new Pending<string, Result<void, string>>();
-  private readonly runs = new Pending<number, Result<number, string>>();
-  private runNumber = 0;
-  private cgroups: Cgroups | string | undefined;
-  private again: NodeJS.Timeout | undefined;
+  readonly #awaited = new Map<string, Ended>();
+  readonly #starts = new Pending<string, Outcome>();
+  readonly #collects = new Pending<string, Result<void, string>>();
+  readonly #runs = new Pending<number, Result<number, string>>();
+  #runNumber = 0;
+  #cgroups: Cgroups | string | undefined;
+  #again: NodeJS.Timeout | undefined;
+  readonly #options: LauncherOptions;
 
-  constructor(private readonly options: LauncherOptions) {
+  constructor(options: LauncherOptions) {
+    this.#options = options;
     const dir = join(options.workDir, "process");
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     // Two clusters on one host may have agents of one name; their work directories differ.
     const hash = createHash("sha256").update(realpathSync(dir)).digest("hex").slice(0, 8);
-    this.name = `${options.agent}-${hash}`;
-    this.link = new ShimLink({
+    this.#name = `${options.agent}-${hash}`;
+    this.#link = new ShimLink({
       dir,
       patienceMs: options.shimPatienceMs ?? 15_000,
       home: () => {
-        this.cgroups = this.findCgroups();
-        return typeof this.cgroups === "string" ? { dirs: [], entry: "cgroup.procs" } : this.cgroups.home;
+        this.#cgroups = this.#findCgroups();
+        return typeof this.#cgroups === "string" ? { dirs: [], entry: "cgroup.procs" } : this.#cgroups.home;
       },
-      heard: (words) => this.heard(words),
-      lost: () => this.shimLost(),
+      heard: (words) => this.#heard(words),
+      lost: () => this.#shimLost(),
     });
   }
 
   /** Starts the shim and looks what can be enforced here. Failure in words. */
   async detect(): Promise<Result<{ readonly version: string; readonly warnings: string[] }, string>> {
-    const opened = await this.link.open();
+    const opened = await this.#link.open();
     if (!opened.ok) return opened;
-    const cgroups = (this.cgroups ??= this.findCgroups());
+    const cgroups = (this.#cgroups ??= this.#findCgroups());
     return typeof cgroups === "string"
       ? ok({ version: "no-cgroup", warnings: [`no cgroup: limits are not enforced (${cgroups})`] })
       : ok({ version: cgroups.version, warnings: [...cgroups.warnings] });
@@ -87,72 +89,72 @@ export class Launcher {
   /** Kept when the program runs, or with what the system said against it. */
   async start(plan: LaunchPlan, ended: Ended): Promise<Outcome> {
     const { task } = plan;
-    this.awaited.set(task, ended);
-    const starting = this.prepareAndStart(plan).catch((cause: Error) => launchFailed(cause.message));
-    this.starting.set(task, starting);
+    this.#awaited.set(task, ended);
+    const starting = this.#prepareAndStart(plan).catch((cause: Error) => launchFailed(cause.message));
+    this.#starting.set(task, starting);
     const outcome = await starting;
-    this.starting.delete(task);
-    if (!outcome.ok) this.awaited.delete(task);
+    this.#starting.delete(task);
+    if (!outcome.ok) this.#awaited.delete(task);
     return outcome;
   }
 
   /** Looks for tasks of an earlier agent process. Throws when there is no shim: what runs is not known then. */
   async recover(tasks: ReadonlyMap<string, Ended>): Promise<Map<string, "running" | "ended" | "absent">> {
-    const opened = await this.link.open();
+    const opened = await this.#link.open();
     if (!opened.ok) throw new Error(opened.error);
-    return new Map([...tasks].map(([task, ended]) => [task, this.find(task, ended)]));
+    return new Map([...tasks].map(([task, ended]) => [task, this.#find(task, ended)]));
   }
 
   async kill(task: string, force: boolean): Promise<void> {
-    await this.starting.get(task);
-    if (!this.awaited.has(task)) return;
-    const opened = await this.link.open();
-    if (opened.ok) this.link.say({ type: "kill", task, force });
+    await this.#starting.get(task);
+    if (!this.#awaited.has(task)) return;
+    const opened = await this.#link.open();
+    if (opened.ok) this.#link.say({ type: "kill", task, force });
   }
 
   /** Runs a program beside a task, in its control groups: its exit code, or a failure in words. */
   async run(task: string, program: Program, timeoutMs: number): Promise<Result<number, string>> {
-    const opened = await this.link.open();
+    const opened = await this.#link.open();
     if (!opened.ok) return opened;
-    const id = ++this.runNumber;
-    this.link.say({ type: "run", id, task, program, timeoutMs });
-    return this.runs.ask(id);
+    const id = ++this.#runNumber;
+    this.#link.say({ type: "run", id, task, program, timeoutMs });
+    return this.#runs.ask(id);
   }
 
   /** The agent has just heard from the cluster: tasks with a cut-off may go on. */
   reached(): void {
-    this.link.say({ type: "reached" });
+    this.#link.say({ type: "reached" });
   }
 
   /** Forgets a task that has ended: kept when the shim has, or throws. Safe to repeat. */
   async collect(task: string): Promise<void> {
-    const opened = await this.link.open();
+    const opened = await this.#link.open();
     if (!opened.ok) throw new Error(opened.error);
-    if (this.records.get(task)?.end === undefined) return;
-    this.link.say({ type: "collect", task });
-    const collected = await this.collects.ask(task);
+    if (this.#records.get(task)?.end === undefined) return;
+    this.#link.say({ type: "collect", task });
+    const collected = await this.#collects.ask(task);
     if (!collected.ok) throw new Error(collected.error);
   }
 
   close(): void {
-    clearTimeout(this.again);
-    this.link.close();
+    clearTimeout(this.#again);
+    this.#link.close();
   }
 
-  private async prepareAndStart({ task, program, limits, cutOff }: LaunchPlan): Promise<Outcome> {
-    const opened = await this.link.open();
+  async #prepareAndStart({ task, program, limits, cutOff }: LaunchPlan): Promise<Outcome> {
+    const opened = await this.#link.open();
     if (!opened.ok) return launchFailed(opened.error);
-    const cgroups = (this.cgroups ??= this.findCgroups());
+    const cgroups = (this.#cgroups ??= this.#findCgroups());
     const prepared = typeof cgroups === "string" ? undefined : cgroups.prepare(task, limits);
     for (const [file, value] of prepared?.settings ?? []) writeFileSync(file, value);
-    this.link.say({
+    this.#link.say({
       type: "start",
       task,
       program,
       ...(prepared && { group: prepared.group, limits: prepared.limits }),
       ...(cutOff && { cutOff }),
     });
-    const outcome = await this.starts.ask(task);
+    const outcome = await this.#starts.ask(task);
     if (!outcome.ok && prepared !== undefined) {
       await emptyGroup(prepared.group);
       removeGroup(prepared.group);
@@ -160,69 +162,69 @@ export class Launcher {
     return outcome;
   }
 
-  private find(task: string, ended: Ended): "running" | "ended" | "absent" {
-    const record = this.records.get(task);
+  #find(task: string, ended: Ended): "running" | "ended" | "absent" {
+    const record = this.#records.get(task);
     if (record === undefined) return "absent";
-    this.awaited.set(task, ended);
+    this.#awaited.set(task, ended);
     if (record.end === undefined) return "running";
-    setImmediate(() => this.tell(record));
+    setImmediate(() => this.#tell(record));
     return "ended";
   }
 
-  private findCgroups(): Cgroups | string {
-    return (this.options.cgroups ?? findCgroups)(this.name);
+  #findCgroups(): Cgroups | string {
+    return (this.#options.cgroups ?? findCgroups)(this.#name);
   }
 
-  private heard(words: FromShim): void {
+  #heard(words: FromShim): void {
     switch (words.type) {
       case "hello":
-        return this.met(words.records);
+        return this.#met(words.records);
       case "started":
-        this.records.set(words.record.task, words.record);
-        return this.starts.answer(words.record.task, ok(undefined));
+        this.#records.set(words.record.task, words.record);
+        return this.#starts.answer(words.record.task, ok(undefined));
       case "refused":
-        return this.starts.answer(words.task, fail(refusal(words.code, words.message)));
+        return this.#starts.answer(words.task, fail(refusal(words.code, words.message)));
       case "ended":
-        return this.tell(words.record);
+        return this.#tell(words.record);
       case "collected":
-        this.records.delete(words.task);
-        return this.collects.answer(words.task, ok(undefined));
+        this.#records.delete(words.task);
+        return this.#collects.answer(words.task, ok(undefined));
       case "ran": {
         const { id, exitCode, failure = "it ended" } = words;
-        return this.runs.answer(id, exitCode === undefined ? fail(failure) : ok(exitCode));
+        return this.#runs.answer(id, exitCode === undefined ? fail(failure) : ok(exitCode));
       }
     }
   }
 
   /** A shim that takes over from one that died knows of all that was started, and of what ended meanwhile. */
-  private met(records: readonly TaskRecord[]): void {
-    this.records = new Map(records.map((record) => [record.task, record]));
-    this.starts.answerAll((task) =>
-      this.records.has(task) ? ok(undefined) : launchFailed("the shim died before it started the task"),
+  #met(records: readonly TaskRecord[]): void {
+    this.#records = new Map(records.map((record) => [record.task, record]));
+    this.#starts.answerAll((task) =>
+      this.#records.has(task) ? ok(undefined) : launchFailed("the shim died before it started the task"),
     );
-    for (const record of records) this.tell(record);
+    for (const record of records) this.#tell(record);
   }
 
   /** Told once, however often the shim says it. */
-  private tell(record: TaskRecord): void {
+  #tell(record: TaskRecord): void {
     const { task, end } = record;
-    this.records.set(task, record);
+    this.#records.set(task, record);
     if (end === undefined) return;
-    const ended = this.awaited.get(task);
-    this.awaited.delete(task);
+    const ended = this.#awaited.get(task);
+    this.#awaited.delete(task);
     ended?.(end);
   }
 
   /** Its tasks run on without a parent; another shim looks after them, and knows which launches came through. */
-  private shimLost(): void {
-    this.runs.answerAll(() => fail("the shim died"));
-    this.collects.answerAll(() => fail("the shim died"));
-    if (this.awaited.size > 0) void this.replaceShim();
+  #shimLost(): void {
+    this.#runs.answerAll(() => fail("the shim died"));
+    this.#collects.answerAll(() => fail("the shim died"));
+    if (this.#awaited.size > 0) void this.#replaceShim();
   }
 
-  private async replaceShim(): Promise<void> {
-    const opened = await this.link.open();
-    if (!opened.ok) this.again = setTimeout(() => void this.replaceShim(), againMs);
+  async #replaceShim(): Promise<void> {
+    const opened = await this.#link.open();
+    if (!opened.ok) this.#again = setTimeout(() => void this.#replaceShim(), againMs);
   }
 }
 

@@ -7,29 +7,32 @@ const lookMs = 1000;
 
 /** Tasks of a shim that died: nobody is told of their ends, so a later shim looks for them. */
 export class Orphans {
-  private readonly followed = new Map<string, TaskRecord>();
-  private timer: NodeJS.Timeout | undefined;
+  readonly #followed = new Map<string, TaskRecord>();
+  #timer: NodeJS.Timeout | undefined;
+  readonly #ended: (record: TaskRecord, end: TaskEnd) => void;
 
-  constructor(private readonly ended: (record: TaskRecord, end: TaskEnd) => void) {}
+  constructor(ended: (record: TaskRecord, end: TaskEnd) => void) {
+    this.#ended = ended;
+  }
 
   get size(): number {
-    return this.followed.size;
+    return this.#followed.size;
   }
 
   follow(record: TaskRecord): void {
-    this.followed.set(record.task, record);
-    this.timer ??= setInterval(() => this.look(), lookMs);
+    this.#followed.set(record.task, record);
+    this.#timer ??= setInterval(() => this.look(), lookMs);
   }
 
   look(): void {
-    for (const [task, record] of this.followed)
+    for (const [task, record] of this.#followed)
       if (!isAlive(record)) {
-        this.followed.delete(task);
-        void end(record).then((how) => this.ended(record, how));
+        this.#followed.delete(task);
+        void end(record).then((how) => this.#ended(record, how));
       }
-    if (this.followed.size > 0) return;
-    clearInterval(this.timer);
-    this.timer = undefined;
+    if (this.#followed.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 }
 

@@ -31,64 +31,66 @@ const linesMax = 10_000;
  * a launch. It need not survive the host (no fsync): after a restart of the host nothing of it runs any more.
  */
 export class Records {
-  private readonly live = new Map<string, TaskRecord>();
-  private fd: number;
-  private lines = 0;
+  readonly #live = new Map<string, TaskRecord>();
+  #fd: number;
+  #lines = 0;
   /** A write that the disk took in part: the next line must not be glued to it. */
-  private torn = false;
+  #torn = false;
+  readonly #file: string;
 
-  constructor(private readonly file: string) {
-    for (const line of readLines(file)) this.apply(line);
-    this.fd = openSync(file, "a", 0o600);
-    this.compact();
+  constructor(file: string) {
+    this.#file = file;
+    for (const line of readLines(file)) this.#apply(line);
+    this.#fd = openSync(file, "a", 0o600);
+    this.#compact();
   }
 
   all(): TaskRecord[] {
-    return [...this.live.values()];
+    return [...this.#live.values()];
   }
 
   get(task: string): TaskRecord | undefined {
-    return this.live.get(task);
+    return this.#live.get(task);
   }
 
   /** Counts from now on, though a full disk throws. */
   put(record: TaskRecord): void {
-    this.append(record);
+    this.#append(record);
   }
 
   /** Safe to repeat. */
   remove(task: string): void {
-    if (this.live.has(task)) this.append({ collected: task });
+    if (this.#live.has(task)) this.#append({ collected: task });
   }
 
-  private append(line: Line): void {
-    this.apply(line);
-    const text = Buffer.from(`${this.torn ? "\n" : ""}${JSON.stringify(line)}\n`);
-    this.torn = true;
-    if (writeSync(this.fd, text) < text.length) throw new Error(`${this.file}: the disk is full`);
-    this.torn = false;
-    if (this.lines > linesMax && this.lines > 4 * this.live.size) this.compact();
+  #append(line: Line): void {
+    this.#apply(line);
+    const text = Buffer.from(`${this.#torn ? "\n" : ""}${JSON.stringify(line)}\n`);
+    this.#torn = true;
+    if (writeSync(this.#fd, text) < text.length) throw new Error(`${this.#file}: the disk is full`);
+    this.#torn = false;
+    if (this.#lines > linesMax && this.#lines > 4 * this.#live.size) this.#compact();
   }
 
-  private apply(line: Line): void {
-    this.lines++;
-    if ("collected" in line) this.live.delete(line.collected);
-    else this.live.set(line.task, line);
+  #apply(line: Line): void {
+    this.#lines++;
+    if ("collected" in line) this.#live.delete(line.collected);
+    else this.#live.set(line.task, line);
   }
 
-  private compact(): void {
+  #compact(): void {
     const text = this.all().map((record) => `${JSON.stringify(record)}\n`);
     try {
-      writeFileSync(`${this.file}.new`, text.join(""), { mode: 0o600 });
-      const fd = openSync(`${this.file}.new`, "a");
-      renameSync(`${this.file}.new`, this.file);
-      closeSync(this.fd);
-      this.fd = fd;
-      this.lines = text.length;
-      this.torn = false;
+      writeFileSync(`${this.#file}.new`, text.join(""), { mode: 0o600 });
+      const fd = openSync(`${this.#file}.new`, "a");
+      renameSync(`${this.#file}.new`, this.#file);
+      closeSync(this.#fd);
+      this.#fd = fd;
+      this.#lines = text.length;
+      this.#torn = false;
     } catch {
       // No room: the long log is as true as the short one.
-      this.lines = 0;
+      this.#lines = 0;
     }
   }
 }

@@ -28,50 +28,53 @@ type Meeting =
 
 /** The connection to the shim, which is found if it runs and started if not. */
 export class ShimLink {
-  private socket: Socket | undefined;
-  private speak: ((words: ToShim) => void) | undefined;
-  private opening: Promise<Result<void, string>> | undefined;
-  private closed = false;
+  #socket: Socket | undefined;
+  #speak: ((words: ToShim) => void) | undefined;
+  #opening: Promise<Result<void, string>> | undefined;
+  #closed = false;
+  readonly #options: ShimLinkOptions;
 
-  constructor(private readonly options: ShimLinkOptions) {}
+  constructor(options: ShimLinkOptions) {
+    this.#options = options;
+  }
 
   /** Kept when the shim listens to us. Failure in words. Safe to repeat; starts it again when it has died. */
   open(): Promise<Result<void, string>> {
-    if (this.closed) return Promise.resolve(fail("the launcher is closed"));
-    this.opening ??= this.findOrStart().then((opened) => {
-      if (!opened.ok) this.opening = undefined;
+    if (this.#closed) return Promise.resolve(fail("the launcher is closed"));
+    this.#opening ??= this.#findOrStart().then((opened) => {
+      if (!opened.ok) this.#opening = undefined;
       return opened;
     });
-    return this.opening;
+    return this.#opening;
   }
 
   /** Lost when no shim listens, or when it dies before it has read it: `lost` was or will be called. */
   say(words: ToShim): void {
-    this.speak?.(words);
+    this.#speak?.(words);
   }
 
   /** The shim stays while tasks of it run. */
   close(): void {
-    this.closed = true;
-    this.hungUp();
+    this.#closed = true;
+    this.#hungUp();
   }
 
-  private async findOrStart(): Promise<Result<void, string>> {
-    let met = await this.meet();
+  async #findOrStart(): Promise<Result<void, string>> {
+    let met = await this.#meet();
     // A second attempt: a shim that was just ending may have taken the new one's directories with it.
-    for (let attempt = 0; attempt < 2 && met.outcome === "absent" && !this.closed; attempt++)
-      met = await this.startAndMeet();
+    for (let attempt = 0; attempt < 2 && met.outcome === "absent" && !this.#closed; attempt++)
+      met = await this.#startAndMeet();
     if (met.outcome === "met") return ok(undefined);
     return fail(met.why ?? "the launcher is closed");
   }
 
-  private async startAndMeet(): Promise<Meeting> {
-    const { dir, home, patienceMs } = this.options;
+  async #startAndMeet(): Promise<Meeting> {
+    const { dir, home, patienceMs } = this.#options;
     rmSync(join(dir, socketName), { force: true });
     const shim = startShim(dir, home());
-    for (let waitedMs = 0; waitedMs < patienceMs && !this.closed; waitedMs += 5) {
+    for (let waitedMs = 0; waitedMs < patienceMs && !this.#closed; waitedMs += 5) {
       await sleep(5);
-      const met = await this.meet();
+      const met = await this.#meet();
       if (met.outcome !== "absent") return met;
       if (shim.ended !== undefined)
         return { outcome: "absent", why: `the shim did not start: ${shim.ended}; see ${join(dir, logName)}` };
@@ -80,16 +83,16 @@ export class ShimLink {
   }
 
   /** We have met when it says hello, which it does as soon as it is done with who was there before. */
-  private meet(): Promise<Meeting> {
+  #meet(): Promise<Meeting> {
     return new Promise((done) => {
       // A path through the open directory is short enough for a socket wherever the work directory is.
-      const dir = openSync(this.options.dir, "r");
+      const dir = openSync(this.#options.dir, "r");
       const socket = connect(`/proc/self/fd/${dir}/${socketName}`);
       const refuse = (why: string) => {
         done({ outcome: "refused", why });
         socket.destroy();
       };
-      const timer = setTimeout(() => refuse(occupied), this.options.patienceMs);
+      const timer = setTimeout(() => refuse(occupied), this.#options.patienceMs);
       let met = false;
       socket.setEncoding("utf8");
       socket.on("error", () => {});
@@ -97,17 +100,17 @@ export class ShimLink {
         clearTimeout(timer);
         closeSync(dir);
         done({ outcome: "absent" });
-        if (met) this.lost();
+        if (met) this.#lost();
       });
       const hear = (words: FromShim) => {
         if (words.type === "hello") {
           if (words.version !== shimVersion) return refuse(otherVersion(words));
           met = true;
           clearTimeout(timer);
-          this.socket = socket;
-          this.speak = speaker(socket);
+          this.#socket = socket;
+          this.#speak = speaker(socket);
         }
-        this.options.heard(words);
+        this.#options.heard(words);
         done({ outcome: "met" });
       };
       socket.on(
@@ -117,18 +120,18 @@ export class ShimLink {
     });
   }
 
-  private lost(): void {
-    if (this.closed) return;
-    this.hungUp();
-    this.options.lost();
+  #lost(): void {
+    if (this.#closed) return;
+    this.#hungUp();
+    this.#options.lost();
   }
 
-  private hungUp(): void {
-    this.speak = undefined;
-    this.opening = undefined;
+  #hungUp(): void {
+    this.#speak = undefined;
+    this.#opening = undefined;
     // What was said goes out before.
-    this.socket?.end();
-    this.socket = undefined;
+    this.#socket?.end();
+    this.#socket = undefined;
   }
 }
 

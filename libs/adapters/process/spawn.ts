@@ -12,14 +12,14 @@ export interface Home {
 
 /** The way home is gone after each spawn: its doors stay open. */
 export class HomeDoors {
-  private readonly fds: readonly number[];
+  readonly #fds: readonly number[];
 
   constructor({ dirs, entry }: Home) {
-    this.fds = dirs.map((dir) => openSync(join(dir, entry), "w"));
+    this.#fds = dirs.map((dir) => openSync(join(dir, entry), "w"));
   }
 
   enter(): void {
-    for (const fd of this.fds) writeSync(fd, "0");
+    for (const fd of this.#fds) writeSync(fd, "0");
   }
 }
 

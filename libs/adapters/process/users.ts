@@ -19,50 +19,58 @@ export interface User {
 
 /** Who tasks run as. */
 export class Users {
-  private readonly known = new Map<string, User | undefined>();
+  readonly #known = new Map<string, User | undefined>();
+  readonly #policy: UserPolicy;
+  readonly #own: { readonly uid: number; readonly gid: number };
 
+  /** @param own the agent's own user; 0 may become anybody. */
   constructor(
-    private readonly policy: UserPolicy,
-    /** The agent's own user; 0 may become anybody. */
-    private readonly own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
-  ) {}
+    policy: UserPolicy,
+    own: { readonly uid: number; readonly gid: number } = {
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+    },
+  ) {
+    this.#policy = policy;
+    this.#own = own;
+  }
 
   /** Refusals in words. */
   resolve(asked: string | undefined): Result<User, string> {
-    if (this.own.uid !== 0) return this.ownUser(asked);
-    const name = asked ?? this.policy.defaultUser;
-    const user = this.find(name);
+    if (this.#own.uid !== 0) return this.#ownUser(asked);
+    const name = asked ?? this.#policy.defaultUser;
+    const user = this.#find(name);
     if (user === undefined) return fail(`there is no user ${name} on this host`);
-    if (user.uid === 0 && !this.policy.allowRoot)
+    if (user.uid === 0 && !this.#policy.allowRoot)
       return fail(`the agent's configuration does not allow tasks to run as root`);
-    const { allowedUsers } = this.policy;
-    if (asked !== undefined && allowedUsers !== undefined && !this.isAmong(user, allowedUsers))
+    const { allowedUsers } = this.#policy;
+    if (asked !== undefined && allowedUsers !== undefined && !this.#isAmong(user, allowedUsers))
       return fail(
-        `the agent's configuration does not allow user ${name}; allowed: ${[this.policy.defaultUser, ...allowedUsers].join(", ")}`,
+        `the agent's configuration does not allow user ${name}; allowed: ${[this.#policy.defaultUser, ...allowedUsers].join(", ")}`,
       );
     return ok(user);
   }
 
-  private ownUser(asked: string | undefined): Result<User, string> {
-    const { uid, gid } = this.own;
-    const user = asked === undefined ? { name: `${uid}`, uid, gid } : this.find(asked);
+  #ownUser(asked: string | undefined): Result<User, string> {
+    const { uid, gid } = this.#own;
+    const user = asked === undefined ? { name: `${uid}`, uid, gid } : this.#find(asked);
     if (user === undefined) return fail(`there is no user ${asked} on this host`);
     return user.uid === uid
       ? ok({ ...user, gid })
       : fail(`the agent does not run as root: its tasks run as its own user (${uid}), not as ${asked}`);
   }
 
-  private isAmong(user: User, names: readonly string[]): boolean {
-    return [this.policy.defaultUser, ...names].some(
-      (name) => name === user.name || this.find(name)?.uid === user.uid,
+  #isAmong(user: User, names: readonly string[]): boolean {
+    return [this.#policy.defaultUser, ...names].some(
+      (name) => name === user.name || this.#find(name)?.uid === user.uid,
     );
   }
 
-  private find(name: string): User | undefined {
+  #find(name: string): User | undefined {
     // Names that are not there are kept too: asking the name services takes long.
-    if (this.known.size > 1000) this.known.clear();
-    if (!this.known.has(name)) this.known.set(name, lookUp(name));
-    return this.known.get(name);
+    if (this.#known.size > 1000) this.#known.clear();
+    if (!this.#known.has(name)) this.#known.set(name, lookUp(name));
+    return this.#known.get(name);
   }
 }
 
