@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { apiCall, Demand, repeatable } from "./api.js";
 import { patterned } from "./patterns.js";
-import { Artifact } from "./task.js";
+import { Artifact, JdkVersion } from "./task.js";
 
 /** `/demo/web`: segments of lower-case letters, digits, dots and dashes. */
 export const AppId = patterned(
@@ -80,7 +80,7 @@ export const AppJvm = Type.Object(
     mainClass: Type.Optional(Text),
     classPath: Type.Optional(Type.Array(Text, { minItems: 1 })),
     options: Type.Optional(Type.Array(Text)),
-    version: Type.Optional(Type.String({ pattern: "^(>=)?[0-9]+$" })),
+    version: Type.Optional(JdkVersion),
   },
   strict,
 );

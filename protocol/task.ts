@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { AgentId, FrameworkId, RoleName, TaskId } from "./ids.js";
+import { patterned } from "./patterns.js";
 import { Resources } from "./resources.js";
 
 export const taskStates = [
@@ -101,6 +102,13 @@ export const ContainerWorkload = Type.Object(
 );
 export type ContainerWorkload = Static<typeof ContainerWorkload>;
 
+/** A feature release of a JDK, or the least one. */
+export const JdkVersion = patterned(
+  "^(>=)?[0-9]+$",
+  "a feature release of the JDK such as 17, or the least one as in >=17",
+  { description: "feature release of the JDK: `17`, or `>=21`; any unless given" },
+);
+
 /** A Java program: `jar`, or `mainClass` with `classPath`. Exactly one of `jar` and `mainClass`. */
 export const JvmWorkload = Type.Object(
   {
@@ -116,12 +124,7 @@ export const JvmWorkload = Type.Object(
       }),
     ),
     arguments: Type.Optional(Type.Array(Type.String())),
-    version: Type.Optional(
-      Type.String({
-        pattern: "^(>=)?[0-9]+$",
-        description: "feature release of the JDK: `17`, or `>=21`; any unless given",
-      }),
-    ),
+    version: Type.Optional(JdkVersion),
     workingDirectory: Type.Optional(Type.String()),
   },
   { $id: "JvmWorkload" },

@@ -7,6 +7,7 @@ import type { Fault } from "#protocol/errors.js";
 import { AgentId } from "#protocol/ids.js";
 import { JobId } from "#protocol/job.js";
 import { StatusBatch } from "#protocol/status.js";
+import { JdkVersion } from "#protocol/task.js";
 
 const person = codec(
   Type.Object(
@@ -35,6 +36,12 @@ const faults = (value: unknown): readonly Fault[] => {
 };
 
 describe("codec", () => {
+  it("says in words what a JDK's version looks like", () => {
+    assert.ok(codec(JdkVersion).check(">=17").ok);
+    const checked = codec(JdkVersion).check("17.0.2");
+    assert.match(checked.ok ? "" : (checked.error.faults[0]?.expected ?? ""), /such as 17, or .* >=17$/);
+  });
+
   it("gives back what was encoded", () => {
     const decoded = person.decode(person.encode({ ...good, tags: ["x"] }));
     assert.deepEqual(decoded, { ok: true, value: { ...good, tags: ["x"] } });
