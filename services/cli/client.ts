@@ -83,6 +83,9 @@ function whyUnreached(url: string, cause: Error): string {
   // Node's HTTP parser: something answers, in another language.
   if (code.startsWith("HPE_"))
     return `what answers at ${url} does not speak HTTP, so it is not Emporion's gateway; ${otherAddress}`;
+  // A list of the Fetch standard's: ports of other protocols, which no client of it asks.
+  if (inner?.message === "bad port")
+    return `the port of ${url} is one that HTTP clients refuse to ask: no gateway can be reached there; ${otherAddress}`;
   const why = code === "ECONNREFUSED" ? "nobody listens there" : code || inner?.message || cause.message;
   return `no cluster answers at ${url} (${why}): is it running? \`npm start\` runs one; ${otherAddress}`;
 }

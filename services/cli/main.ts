@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { taskStates } from "#protocol/task.js";
 import * as app from "./app-commands.js";
 import * as auth from "./auth-commands.js";
-import { complaintText } from "./complaint.js";
+import { complaintText, failureText } from "./complaint.js";
 import { Client } from "./client.js";
 import * as cluster from "./cluster-commands.js";
 import { explain } from "./explain-command.js";
@@ -49,7 +49,9 @@ const program = new Command("emporion")
   )
   .addHelpText(
     "after",
-    "\nExit codes: 0 done, 1 it failed, 2 wrong command or file, 3 no cluster answers, 4 refused, 5 not done in time.",
+    "\nMore: agents rm|drain|activate, frameworks rm, roles weight, app deploy|ls|scale|rm, job run|put|ls|result|stop|rm, auth init|agent|framework|revoke; each has a --help." +
+      '\nWith -o json errors are JSON too: {"error": {message, details, exitCode, code}} on standard error.' +
+      "\nExit codes: 0 done, 1 it failed, 2 wrong command or file, 3 no cluster answers, 4 refused, 5 not done in time.",
   )
   .showSuggestionAfterError()
   .exitOverride()
@@ -326,12 +328,23 @@ try {
 }
 
 function ended(cause: unknown): number {
+  const isJson = program.opts<Partial<Globals>>().output === "json";
   if (cause instanceof CommanderError) {
-    process.stderr.write(complaintText(program, process.argv.slice(2), { complaint, code: cause.code }));
-    return cause.exitCode === 0 ? 0 : exitCodes.usage;
+    const text = complaintText(program, process.argv.slice(2), { complaint, code: cause.code });
+    if (cause.exitCode === 0 || !isJson) {
+      process.stderr.write(text);
+      return cause.exitCode === 0 ? 0 : exitCodes.usage;
+    }
+    const [message = "", ...details] = text.trim().split("\n");
+    return ended(
+      new Failure(
+        "usage",
+        message.replace(/^emporion: /, ""),
+        details.map((line) => line.trim()),
+      ),
+    );
   }
   if (!(cause instanceof Failure)) throw cause;
-  process.stderr.write(`emporion: ${cause.message}\n`);
-  for (const detail of cause.details) process.stderr.write(`  ${detail}\n`);
+  process.stderr.write(failureText(cause, { isJson }));
   return cause.exitCode;
 }

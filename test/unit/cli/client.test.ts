@@ -37,6 +37,11 @@ describe("a gateway that cannot be asked", () => {
     assert.match(message, /does not speak HTTP, so it is not Emporion's gateway; --url/);
   });
 
+  it("for its port is one that clients refuse: that is not said as if nobody ran there", async () => {
+    const { message } = await failureAt("http://127.0.0.1:1");
+    assert.match(message, /^the port of http:\/\/127\.0\.0\.1:1 is one that HTTP clients refuse to ask/);
+  });
+
   it("for nobody listens there", async () => {
     const [port] = await freePorts(1);
     assert.match(
