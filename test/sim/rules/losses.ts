@@ -10,7 +10,8 @@ export interface LossesRuleOptions {
   readonly mostPerMinute: number;
 }
 
-const minuteMs = 60_000;
+/** A minute from decision to decision. We hear of a loss when it is stored, which no leader waits for longer than its lease lasts. */
+const minuteMs = 60_000 - 5000;
 
 /**
  * R7 Nobody is declared lost by someone who may be cut off himself: who says so was connected for one whole agent time-out. And no more
