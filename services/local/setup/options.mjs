@@ -2,7 +2,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-/** A flag that cannot be understood, in a sentence. */
+/** Flags that cannot be understood, a line each. */
 export class UsageError extends Error {}
 
 const FLAGS = {
@@ -52,22 +52,32 @@ const FLAGS = {
 /** @returns {import("./options.mjs").Options | { help: string }} @throws {UsageError} */
 export function parseOptions(argv, directory) {
   const { tokens } = parseArgs({ args: [...argv], options: parsed(), strict: false, tokens: true });
+  if (tokens.some(({ kind, name }) => kind === "option" && (name === "help" || name === "h")))
+    return { help: help() };
   const given = {};
+  const faults = [];
   for (const token of tokens) {
-    if (token.kind === "option-terminator") continue;
-    if (token.kind === "positional") throw new UsageError(`npm start takes flags only, found ${token.value}`);
-    if (token.name === "help" || token.name === "h") return { help: help() };
-    const flag = Object.hasOwn(FLAGS, token.name) ? FLAGS[token.name] : undefined;
-    if (flag === undefined)
-      throw new UsageError(
-        `there is no flag ${token.rawName}; there are --${Object.keys(FLAGS).join(", --")}`,
-      );
-    given[camelCase(token.name)] = valueOf(token, flag);
+    try {
+      Object.assign(given, givenBy(token));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      faults.push(error.message);
+    }
   }
+  if (faults.length > 0) throw new UsageError(faults.join("\n  "));
   for (const [name, { usual, read }] of Object.entries(FLAGS))
     given[camelCase(name)] ??= read === undefined ? false : read(usual);
   const { data } = given;
   return { ...given, data: isAbsolute(data) ? data : resolve(directory, data) };
+}
+
+function givenBy(token) {
+  if (token.kind === "option-terminator") return {};
+  if (token.kind === "positional") throw new UsageError(`npm start takes flags only, found ${token.value}`);
+  const flag = Object.hasOwn(FLAGS, token.name) ? FLAGS[token.name] : undefined;
+  if (flag === undefined)
+    throw new UsageError(`there is no flag ${token.rawName}; there are --${Object.keys(FLAGS).join(", --")}`);
+  return { [camelCase(token.name)]: valueOf(token, flag) };
 }
 
 const parsed = () =>

@@ -40,6 +40,22 @@ describe("the flags of npm start", () => {
       assert.ok(asked.help.includes(words), words);
   });
 
+  it("that cannot be understood are told all at once; whoever asks for help gets it all the same", () => {
+    const wrong = ["--port", "abc", "--agents", "0", "--bogus"];
+    assert.throws(
+      () => parse(...wrong),
+      (error: Error) => {
+        const lines = error.message.split("\n  ");
+        assert.equal(lines.length, 3);
+        assert.match(lines[0]!, /^--port PORT: .* found abc$/);
+        assert.match(lines[1]!, /^--agents N: .* found 0$/);
+        assert.match(lines[2]!, /^there is no flag --bogus/);
+        return error instanceof UsageError;
+      },
+    );
+    assert.ok("help" in parse(...wrong, "--help"));
+  });
+
   it("that cannot be understood are refused with what was expected", () => {
     const cases: [string[], RegExp][] = [
       [["--bogus"], /^there is no flag --bogus; there are --agents, --copies, /],
