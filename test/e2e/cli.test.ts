@@ -287,9 +287,9 @@ describe("the command line", function () {
         /^emporion: unknown command 'bogus'\n.*`emporion app` there is: deploy, ls, scale, rm\n$/,
       ],
       [
-        ["agents", "-o", "json", "bogus"],
+        ["agents", "bogus"],
         2,
-        /^emporion: unknown command after 'emporion agents'\n.*there is: rm, drain, activate\n$/,
+        /^emporion: unknown command 'bogus' after 'emporion agents'\n.*there is: rm, drain, activate\n$/,
       ],
       [["status", "now"], 2, /^emporion: too many arguments for 'status'/],
       [["status", "--bogus"], 2, /^emporion: unknown option '--bogus'\n/],
