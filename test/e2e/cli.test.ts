@@ -322,9 +322,9 @@ describe("the command line", function () {
       assert.equal(said.code, code, `${args.join(" ")}: ${said.err}`);
       assert.match(said.err, words);
     }
-    const nobody = await run(["status"], "http://127.0.0.1:9");
+    const nobody = await run(["status"], "http://127.0.0.1:2");
     assert.equal(nobody.code, 3);
-    assert.match(nobody.err, /^emporion: no cluster answers at http:\/\/127\.0\.0\.1:9/);
+    assert.match(nobody.err, /^emporion: no cluster answers at http:\/\/127\.0\.0\.1:2/);
     const consul = await run(["status"], cluster.consul.url);
     assert.equal(consul.code, 3);
     assert.match(consul.err, /^emporion: what answers at .* is not Emporion's gateway \(HTTP 404\).*\n$/);
