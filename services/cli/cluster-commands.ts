@@ -255,8 +255,12 @@ export async function roles(client: Client, output: Output): Promise<void> {
 export async function setWeight(client: Client, output: Output, name: string, weight: number): Promise<void> {
   const view = await client.put<RoleView>(`/cluster/roles/${encodeURIComponent(name)}`, { weight });
   if (output.isJson) output.json(view);
-  else output.line(`role ${name}: weight ${view.weight}`);
+  else output.line(weightText(view));
 }
+
+/** Weights may be set before anybody comes, so a slip of the pen is not refused: it shows. */
+export const weightText = ({ name, weight, frameworks: members }: RoleView): string =>
+  `role ${name}: weight ${weight}${members.length === 0 ? "; no framework is in this role yet" : ""}`;
 
 export async function removeAgent(client: Client, output: Output, id: string, force: boolean): Promise<void> {
   const path = `/cluster/agents/${encodeURIComponent(id)}`;

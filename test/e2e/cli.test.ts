@@ -229,7 +229,7 @@ describe("the command line", function () {
     assert.match(kept.err, /--stop stops them first/);
     assert.match((await emporion("job", "stop", "cli.long")).out, /is being stopped/);
     assert.equal((await emporion("job", "rm", "cli.long", "--stop")).code, 0);
-    assert.equal((await emporion("roles", "weight", "cli", "2")).out, "role cli: weight 2\n");
+    assert.match((await emporion("roles", "weight", "cli", "2")).out, /^role cli: weight 2; no framework/);
     assert.match((await emporion("roles")).out, /^cli\s+2\s/m);
     const alive = await emporion("agents", "rm", "agent-a", "--force");
     assert.equal(alive.code, 4);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import type { AgentView } from "#protocol/api.js";
+import type { AgentView, RoleView } from "#protocol/api.js";
 import { amounts } from "#libs/core/resources.js";
 import type { Client } from "#services/cli/client.js";
 import { Failure } from "#services/cli/failure.js";
 import { Output } from "#services/cli/output.js";
-import { knownText, standingOf, tasks } from "#services/cli/cluster-commands.js";
+import { knownText, standingOf, tasks, weightText } from "#services/cli/cluster-commands.js";
 
 const agent = (state: AgentView["state"], tasks: number): AgentView =>
   ({
@@ -26,6 +26,14 @@ describe("the cluster at a glance", () => {
     const lacking = standingOf([agent("registered", 3), agent("unreachable", 2)]);
     assert.equal(knownText(lacking), ", and what 1 of 2 agents has, unreachable");
     assert.equal(knownText(standingOf([agent("registered", 3), agent("gone", 0)])), "");
+  });
+});
+
+describe("a role's weight", () => {
+  it("that is set for nobody yet is told as that", () => {
+    const role = (frameworks: string[]) => weightText({ name: "cli", weight: 2, frameworks } as RoleView);
+    assert.equal(role(["apps"]), "role cli: weight 2");
+    assert.equal(role([]), "role cli: weight 2; no framework is in this role yet");
   });
 });
 
