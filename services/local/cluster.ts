@@ -70,7 +70,7 @@ export class LocalCluster {
       const taskPorts = await takeTaskPorts(options.taskPorts, clock);
       return new LocalCluster({ tools, ports, taskPorts, data, options, clock, say, auth });
     } catch (cause) {
-      await data.release();
+      await data.undo();
       throw cause;
     }
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chmod, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeDirectory } from "#libs/adapters/make-directory.js";
@@ -8,9 +9,11 @@ import { processRuns } from "./processes.js";
 /** The state of one cluster on this machine. One cluster at a time works with it. */
 export class DataDirectory {
   readonly path: string;
+  readonly #wasThere: boolean;
 
   private constructor(path: string) {
     this.path = path;
+    this.#wasThere = existsSync(path);
   }
 
   /** Makes it if need be and takes it for this process. @throws StartFailure when another cluster has it */
@@ -37,6 +40,12 @@ export class DataDirectory {
 
   async release(): Promise<void> {
     await rm(this.pidFile("local"), { force: true });
+  }
+
+  /** Nothing was started: it is as if it had never been taken. */
+  async undo(): Promise<void> {
+    await this.release();
+    if (!this.#wasThere) await rm(this.path, { recursive: true, force: true });
   }
 
   /** The secret from which the agents' keys are derived: made once, readable for its owner only. */

@@ -17,6 +17,15 @@ describe("data directory", () => {
     await data.release();
   });
 
+  it("leaves nothing behind when the start is refused after all, and what was there before stays", async () => {
+    const path = join(directory, "refused");
+    await (await DataDirectory.take(path)).undo();
+    assert.ok(!existsSync(path));
+    await (await DataDirectory.take(path)).release();
+    await (await DataDirectory.take(path)).undo();
+    assert.ok(existsSync(join(path, "keys")));
+  });
+
   it("is one cluster's, however that was started; what merely has the number of one that died holds nobody up", async () => {
     const path = join(directory, "held");
     await (await DataDirectory.take(path)).release();
