@@ -1,4 +1,4 @@
-import type { AgentView } from "#protocol/api.js";
+import type { AgentView, FrameworkView } from "#protocol/api.js";
 import { countText } from "#libs/core/words.js";
 import { systemClock } from "./clock.js";
 import type { Client } from "./client.js";
@@ -47,8 +47,27 @@ async function drained(client: Client, id: string): Promise<Step<AgentView>> {
   const view = await client.get<AgentView>(pathOf(id));
   if (view.state === "gone") throw new Failure("failed", `${id}: it was removed`);
   if (view.drain === undefined) throw new Failure("failed", `${id}: its drain was ended`);
-  const text = progressText(view);
-  return view.drain.state === "drained" ? { text, done: view } : { text, live: deadlineText(view) };
+  if (view.drain.state === "drained") return { text: progressText(view), done: view };
+  const text = progressText(view) + hindranceText(view, await client.get("/cluster/frameworks"));
+  return { text, live: deadlineText(view) };
+}
+
+/** Why it may take for ever, and what to do about it. */
+export function hindranceText(
+  { info: { id }, state, use, drain }: AgentView,
+  frameworks: readonly Pick<FrameworkView, "id" | "state">[],
+): string {
+  if (state === "unreachable")
+    return `; it cannot be reached: it drains when it is back; gone for good it is removed with emporion agents rm ${id}`;
+  if (drain?.deadlineAt !== undefined) return "";
+  const away = frameworks
+    .filter(
+      (each) =>
+        each.state !== "connected" && use.some(({ framework, tasks }) => framework === each.id && tasks > 0),
+    )
+    .map((each) => each.id);
+  if (away.length === 0) return "";
+  return `; ${away.join(", ")} ${away.length === 1 ? "is" : "are"} not connected and will move nothing: --deadline ends what is left`;
 }
 
 /** `agent-1: draining, 3 tasks left (2 of apps, 1 of jobs)` */

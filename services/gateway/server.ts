@@ -13,6 +13,9 @@ import { taskFileRoutes } from "./task-files.js";
 import { taskRoutes } from "./task-routes.js";
 import { checkWithSchemas } from "./validation.js";
 
+/** Bytes. */
+const bodyMost = 1 << 20;
+
 /** The HTTP door, not yet listening. */
 export async function server(parts: Parts, door: DoorOptions): Promise<FastifyInstance> {
   const check = guardOf(door);
@@ -22,7 +25,7 @@ export async function server(parts: Parts, door: DoorOptions): Promise<FastifyIn
       const refused = refusalOf(() => check(request, undefined)) ?? refusedOf(error);
       (answer as FastifyReply).header("x-emporion", "gateway").code(refused.status).send(refused.body);
     },
-    bodyLimit: 1 << 20,
+    bodyLimit: bodyMost,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
   });
@@ -113,5 +116,7 @@ function refusedOf(error: FastifyError | Refused): Refused {
       code: "internal",
       message: "something went wrong here; the gateway's log says what",
     });
-  return new Refused({ code: "invalid", message: error.message }, status);
+  const message =
+    status === 413 ? `the body is larger than the ${bodyMost / 1024} KiB that are taken` : error.message;
+  return new Refused({ code: "invalid", message }, status);
 }

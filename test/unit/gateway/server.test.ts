@@ -229,6 +229,15 @@ describe("the gateway without a cluster around it", () => {
     });
   });
 
+  it("refuses a body that is too large, and says how large one may be", async () => {
+    await start();
+    const payload = JSON.stringify({ id: "x".repeat(1 << 20) });
+    const headers = { "content-type": "application/json" };
+    const { statusCode, body } = await app.inject({ method: "POST", url: "/v2/apps", headers, payload });
+    assert.equal(statusCode, 413);
+    assert.equal(JSON.parse(body).message, "the body is larger than the 1024 KiB that are taken");
+  });
+
   describe("a path that is not well encoded", () => {
     const bad = "/cluster/tasks/%ff/stdout";
 
