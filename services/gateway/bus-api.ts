@@ -2,6 +2,7 @@ import type { Static, TSchema } from "typebox";
 import { type ApiCall, ApiReply } from "#protocol/api.js";
 import { type Codec, codec } from "#protocol/codec.js";
 import type { Refusal } from "#protocol/errors.js";
+import type { Result } from "#protocol/result.js";
 import type { Subjects } from "#protocol/subjects.js";
 import type { Bus, BusFailure } from "#libs/ports/bus.js";
 import { type Clock, delay } from "#libs/ports/clock.js";
@@ -23,8 +24,8 @@ export interface CallOptions {
 }
 
 /**
- * A change of leader takes about a lease. While nobody leads, a call is tried again: it was not handled. While a leader hangs, one
- * that may be repeated is: the next leader answers it, and the former does nothing any more when it goes on.
+ * A change of leader takes about a lease. While nobody leads, a call is tried again: it was not handled. While a leader hangs, or when
+ * it stops leading with the call in hand, one that may be repeated is: the next leader answers it, and the former does nothing any more when it goes on.
  */
 const leaderWaitUsualMs = 8000;
 const retryMs = 200;
@@ -67,25 +68,30 @@ export function busApi(bus: Bus, subjects: Subjects, clock: Clock): BusApi {
       };
       for (;;) {
         const replied = await bus.request(subject, bytes, isRepeatable ? repeatMs : timeoutMs);
-        if (replied.ok) return valueOf(replyOf(answer).decode(replied.value), service, name) as never;
-        if (clock.now().mono - askedAt >= patienceMs[replied.error])
-          throw new Refused(failure(replied.error, service));
-        if (replied.error !== "timeout") await delay(clock, retryMs);
+        const reply = replied.ok
+          ? replyIn(replyOf(answer).decode(replied.value), service, name)
+          : { ok: false as const, error: failure(replied.error, service) };
+        if (reply.ok) return reply.value as never;
+        const why = replied.ok ? cutShort(reply.error) : replied.error;
+        if (why === undefined || clock.now().mono - askedAt >= patienceMs[why])
+          throw new Refused(reply.error);
+        await delay(clock, retryMs);
       }
     },
   };
 }
 
-function valueOf(decoded: ReturnType<Codec<unknown>["decode"]>, service: string, name: string): unknown {
-  if (!decoded.ok) {
-    const [fault] = decoded.error.faults;
-    const message = `the answer of ${service}.${name} is not what it should be: ${fault?.path} expected ${fault?.expected}, found ${fault?.found}`;
-    throw new Refused({ code: "internal", message }, 502);
-  }
-  const reply = decoded.value as { ok: true; value: unknown } | { ok: false; error: Refusal };
-  if (!reply.ok) throw new Refused(reply.error);
-  return reply.value;
+type Reply = Result<unknown, Refusal>;
+
+function replyIn(decoded: ReturnType<Codec<unknown>["decode"]>, service: string, name: string): Reply {
+  if (decoded.ok) return decoded.value as Reply;
+  const [fault] = decoded.error.faults;
+  const message = `the answer of ${service}.${name} is not what it should be: ${fault?.path} expected ${fault?.expected}, found ${fault?.found}`;
+  throw new Refused({ code: "internal", message }, 502);
 }
+
+/** Who led stopped leading with the call in hand: as unknown as if no answer had come. */
+const cutShort = ({ code }: Refusal): BusFailure | undefined => (code === "timeout" ? "timeout" : undefined);
 
 function failure(why: BusFailure, service: string): Refusal {
   switch (why) {
