@@ -2,7 +2,8 @@ import type { Release } from "./releases.mjs";
 import type { Shelf } from "./shelf.mjs";
 import type { Server } from "./tools.mjs";
 
-interface Context {
+/** Where a set-up looks for servers, the Docker engine included. */
+export interface Context {
   readonly mode: "start" | "test";
   readonly shelf: Shelf;
   readonly packages: () => Promise<{
@@ -12,6 +13,7 @@ interface Context {
       options?: { older?: boolean; closure?: boolean },
     ): Promise<void>;
   }>;
+  /** The pinned release of a tool; none of Docker. */
   readonly release?: (tool: string) => Release | undefined;
 }
 export function findNats(context: Context): Promise<Server>;
