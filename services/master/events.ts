@@ -25,9 +25,9 @@ export type AgentEvent =
       readonly register: Register;
     }
   /** What the registry must know of the agent is stored. */
+  | { readonly type: "agentStored"; readonly ask: Ask; readonly agent: string; readonly register: Register }
   /** That it is unreachable is stored. */
   | { readonly type: "agentLost"; readonly agent: string; readonly silentMs: number }
-  | { readonly type: "agentStored"; readonly ask: Ask; readonly agent: string; readonly register: Register }
   | { readonly type: "agentReported"; readonly agent: string; readonly report: Report }
   | {
       readonly type: "rescindAnswered";
