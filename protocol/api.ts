@@ -315,8 +315,7 @@ export const masterApi = {
   ),
   /** The agent takes tasks again. */
   activateAgent: repeatable(apiCall("master", "activateAgent", Type.Object({ agent: AgentId }), AgentView)),
-  /** Forgets a framework and has its tasks killed. */
-  /** Its tasks are ended. `force`: also of one that is connected. */
+  /** Forgets a framework; its tasks are ended. `force`: also one that is connected. */
   removeFramework: apiCall(
     "master",
     "removeFramework",
