@@ -1,4 +1,6 @@
 import type { TaskUpdate } from "#protocol/task.js";
+import type { CatalogEntry } from "#libs/core/catalog-entry.js";
+import type { LaunchOrder } from "#libs/core/launch.js";
 import { isTerminal } from "#libs/core/task-state.js";
 import type { Instant } from "#libs/core/time.js";
 import { Accepts } from "./accepts.js";
@@ -9,8 +11,6 @@ import { Contact } from "./contact.js";
 import { Drain } from "./drain.js";
 import { environmentOf } from "./environment.js";
 import { type Detected, Executors } from "./executors.js";
-import type { LaunchOrder } from "#libs/core/launch.js";
-import type { CatalogEntry } from "#libs/core/catalog-entry.js";
 import type { AgentEffect, FixedInfo } from "./events.js";
 import { ForeignPorts } from "./foreign-ports.js";
 import { Health } from "./health.js";
