@@ -3,7 +3,7 @@ import { statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { availableParallelism, hostname, totalmem } from "node:os";
 import { join } from "node:path";
-import { amounts } from "#libs/core/resources.js";
+import { amounts, portsWithin } from "#libs/core/resources.js";
 import type { Host } from "#libs/ports/host.js";
 import type { PortRange, Resources } from "#protocol/resources.js";
 import { listeningPorts } from "./listening-ports.js";
@@ -58,9 +58,7 @@ export class SystemHost implements Host {
   }
 
   async takenPorts(ranges: readonly PortRange[]): Promise<number[]> {
-    return [...(await listeningPorts(this.#root))]
-      .filter((port) => ranges.some(([first, last]) => first <= port && port <= last))
-      .toSorted((a, b) => a - b);
+    return portsWithin(await listeningPorts(this.#root), ranges);
   }
 
   /** Bytes; the tightest of our own group and those above it. */

@@ -75,6 +75,12 @@ export function portList(ports: readonly PortRange[]): number[] {
   return list;
 }
 
+/** Those of `ports` that lie in one of the ranges, the lowest first. */
+export const portsWithin = (ports: Iterable<number>, ranges: readonly PortRange[]): number[] =>
+  [...ports]
+    .filter((port) => ranges.some(([first, last]) => first <= port && port <= last))
+    .toSorted((a, b) => a - b);
+
 /** The lowest `count` ports of the ranges as ranges of one each; undefined when there are not so many. */
 export function takePorts(ports: readonly PortRange[], count: number): PortRange[] | undefined {
   const taken: PortRange[] = [];

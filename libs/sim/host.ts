@@ -1,4 +1,4 @@
-import { amounts } from "#libs/core/resources.js";
+import { amounts, portsWithin } from "#libs/core/resources.js";
 import type { Clock } from "#libs/ports/clock.js";
 import type { Host } from "#libs/ports/host.js";
 import type { Random } from "#libs/ports/random.js";
@@ -40,9 +40,7 @@ export class SimHost implements Host {
   }
 
   async takenPorts(ranges: readonly PortRange[]): Promise<number[]> {
-    return [...this.taken]
-      .filter((port) => ranges.some(([first, last]) => first <= port && port <= last))
-      .toSorted((a, b) => a - b);
+    return portsWithin(this.taken, ranges);
   }
 
   async diskFree(): Promise<number> {

@@ -1,6 +1,6 @@
 import type { PortRange } from "#protocol/resources.js";
 import { type Backoff, backoffMs } from "#libs/core/backoff.js";
-import { joinPorts, portCount, subtractPorts } from "#libs/core/resources.js";
+import { joinPorts, portCount, portsWithin, subtractPorts } from "#libs/core/resources.js";
 import { never, type Instant } from "#libs/core/time.js";
 import type { AgentEffect } from "./events.js";
 import type { Ledger } from "./ledger.js";
@@ -93,8 +93,7 @@ export class ForeignPorts {
   /** Whether the set is another one now. */
   #take(taken: readonly number[]): boolean {
     const { configured, ledger, emit } = this.#options;
-    const ofOurs = taken.filter((port) => configured.some(([first, last]) => first <= port && port <= last));
-    const ranges = joinPorts(ofOurs.map((port): PortRange => [port, port]));
+    const ranges = joinPorts(portsWithin(taken, configured).map((port): PortRange => [port, port]));
     const ports = subtractPorts(ranges, ledger.used.ports);
     if (JSON.stringify(ports) === JSON.stringify(this.#ports)) return false;
     this.#ports = ports;

@@ -10,6 +10,7 @@ import {
   isEmpty,
   joinPorts,
   portList,
+  portsWithin,
   resourcesText,
   subtract,
   subtractPorts,
@@ -113,6 +114,15 @@ describe("ports", () => {
         assert.deepEqual(portList(subtractPorts(from, without)), left);
       }),
     );
+  });
+
+  it("within some ranges are those on their edges and between, the lowest first", () => {
+    const ranges: PortRange[] = [
+      [10, 12],
+      [20, 20],
+    ];
+    assert.deepEqual(portsWithin(new Set([20, 9, 12, 11, 10, 13, 21]), ranges), [10, 11, 12, 20]);
+    assert.deepEqual(portsWithin([10], []), []);
   });
 
   it("are handed out lowest first, all or none", () => {
