@@ -1,4 +1,4 @@
-import { type CatalogEntry, entryText } from "#libs/core/catalog-entry.js";
+import { type CatalogEntry, entryFingerprint } from "#libs/core/catalog-entry.js";
 import type { Catalog } from "#libs/ports/catalog.js";
 import { ok, type Result } from "#protocol/result.js";
 
@@ -7,12 +7,8 @@ import { ok, type Result } from "#protocol/result.js";
  * that an agent that compares finds nothing to repair.
  */
 export class NoCatalog implements Catalog {
+  readonly fingerprint = entryFingerprint;
   readonly #entries = new Map<string, CatalogEntry>();
-
-  fingerprint(entry: CatalogEntry): string {
-    const { check } = entry;
-    return check !== undefined ? `${entryText(entry)} ${check.healthy}` : entryText(entry);
-  }
 
   async list(prefix: string): Promise<Result<ReadonlyMap<string, string>, string>> {
     const mine = [...this.#entries.values()].filter(({ id }) => id.startsWith(prefix));

@@ -17,3 +17,9 @@ export function entryText({ id, name, address, port, tags, meta, check }: Catalo
   const asked = check === undefined ? {} : { kind: check.kind };
   return JSON.stringify([id, name, address, port, tags, sorted(meta), sorted(asked)]);
 }
+
+/** Of an entry as a registry that keeps it whole has it: its text, and what its check says now. */
+export function entryFingerprint(entry: CatalogEntry): string {
+  const { check } = entry;
+  return check === undefined ? entryText(entry) : `${entryText(entry)} ${check.healthy}`;
+}

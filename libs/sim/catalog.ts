@@ -1,9 +1,10 @@
-import { type CatalogEntry, entryText } from "#libs/core/catalog-entry.js";
+import { type CatalogEntry, entryFingerprint } from "#libs/core/catalog-entry.js";
 import type { Catalog } from "#libs/ports/catalog.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 
 /** A service registry in memory. A scenario takes it away, has it forget everything, and reads what it holds. */
 export class SimCatalog implements Catalog {
+  readonly fingerprint = entryFingerprint;
   readonly #entries = new Map<string, CatalogEntry>();
   #isAway = false;
 
@@ -28,14 +29,7 @@ export class SimCatalog implements Catalog {
 
   /** A name's entries whose checks do not say that they are ill: what DNS would answer. */
   healthy(name: string): CatalogEntry[] {
-    return this.entries().filter(
-      (entry) => entry.name === name && (entry.check?.kind !== "told" || entry.check.healthy),
-    );
-  }
-
-  fingerprint(entry: CatalogEntry): string {
-    const { check } = entry;
-    return check !== undefined ? `${entryText(entry)} ${check.healthy}` : entryText(entry);
+    return this.entries().filter((entry) => entry.name === name && entry.check?.healthy !== false);
   }
 
   async list(prefix: string): Promise<Result<ReadonlyMap<string, string>, string>> {
@@ -54,7 +48,7 @@ export class SimCatalog implements Catalog {
   async tell(id: string, healthy: boolean): Promise<Result<void, string>> {
     if (this.#isAway) return this.#answer(() => undefined);
     const entry = this.#entries.get(id);
-    if (entry?.check?.kind !== "told") return fail(`the registry has no check to be told of ${id}`);
+    if (entry?.check === undefined) return fail(`the registry has no check to be told of ${id}`);
     this.#entries.set(id, { ...entry, check: { kind: "told", healthy } });
     return ok(undefined);
   }
