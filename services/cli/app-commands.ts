@@ -4,7 +4,7 @@ import { systemClock } from "./clock.js";
 import { hindrance, mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
 import { expectDistinct, expectKind, idOf, naming, placeOf, readDefinitions } from "./files.js";
-import { absolute } from "./named.js";
+import { absolute, appPath } from "./named.js";
 import type { Output } from "./output.js";
 import { type Step, waitFor } from "./progress.js";
 
@@ -56,10 +56,7 @@ export async function deploy(client: Client, output: Output, path: string, waiti
   const put = (index: number, query = "") => {
     const id = ids[index]!;
     const place = placeOf(path, { what: "app", index, count: ids.length, id });
-    return naming(
-      place,
-      client.put(`/v2/apps${encoded(id)}?partialUpdate=false${query}`, definitions[index]),
-    );
+    return naming(place, client.put(`${appPath(id)}?partialUpdate=false${query}`, definitions[index]));
   };
   if (ids.length > 1) await allOf(ids.map((_, index) => put(index, "&dryRun=true")));
   for (const [index, id] of ids.entries()) {
@@ -113,13 +110,12 @@ export async function scale(
   if (!Number.isInteger(count) || count < 0)
     throw new Failure("usage", `instances: expected a whole number from 0, found ${instances}`);
   await existing(client, id);
-  await client.put(`/v2/apps${encoded(absolute(id))}`, { instances: count });
+  await client.put(appPath(id), { instances: count });
   await settle(client, output, [absolute(id)], waiting);
 }
 
 export async function remove(client: Client, output: Output, id: string, waiting: Waiting): Promise<void> {
-  const path = `/v2/apps${encoded(absolute(id))}`;
-  await client.delete(path);
+  await client.delete(appPath(id));
   if (waiting.wait)
     await waitFor(() => gone(client, absolute(id)), {
       timeoutMs: waiting.timeout * 1000,
@@ -241,6 +237,4 @@ async function gone(client: Client, id: string): Promise<Step<true>> {
 }
 
 const existing = async (client: Client, id: string): Promise<AppInfo> =>
-  (await client.get<{ app: AppInfo }>(`/v2/apps${encoded(absolute(id))}`)).app;
-
-const encoded = (id: string): string => id.split("/").map(encodeURIComponent).join("/");
+  (await client.get<{ app: AppInfo }>(appPath(id))).app;

@@ -7,7 +7,7 @@ import { systemClock } from "./clock.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
 import { standingText } from "./drain-commands.js";
-import { isOf, namedBy } from "./named.js";
+import { appPath, isOf, isUnknown, namedBy, unknownFailure } from "./named.js";
 import { ageText, type Output } from "./output.js";
 
 const ofTotal = (name: string, used: Resources, total: Resources): string =>
@@ -193,25 +193,21 @@ async function expectKnown(
   if (what === undefined) return;
   const { kind, id } = namedBy(what);
   const paths = {
-    app: `/v2/apps${id.split("/").map(encodeURIComponent).join("/")}`,
+    app: appPath(id),
     job: `/v1/jobs/${encodeURIComponent(id)}`,
     framework: `/cluster/frameworks/${encodeURIComponent(id)}`,
     task: `/cluster/tasks/${encodeURIComponent(id)}`,
   };
   if (kind !== undefined) await client.get(paths[kind]);
   else if (!(await isThere(client, paths.job)) && !(await isThere(client, paths.task)))
-    throw new Failure(
-      "refused",
-      `there is no job and no task ${id}; an app is named with its slash (/demo/web), a framework as framework:ID`,
-    );
+    throw unknownFailure(id);
 }
 
-/** What is no id of that kind names nothing of it. */
 const isThere = (client: Client, path: string): Promise<boolean> =>
   client.get(path).then(
     () => true,
     (cause: unknown) => {
-      if (cause instanceof Failure && (cause.code === "not-found" || cause.code === "invalid")) return false;
+      if (isUnknown(cause)) return false;
       throw cause;
     },
   );

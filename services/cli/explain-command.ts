@@ -4,7 +4,7 @@ import { countText } from "#libs/core/words.js";
 import type { Client } from "./client.js";
 import { systemClock } from "./clock.js";
 import { Failure } from "./failure.js";
-import { type Named, namedBy, taskOf } from "./named.js";
+import { inPath, isUnknown, type Named, namedBy, taskOf, unknownFailure } from "./named.js";
 import { ageText, type Output } from "./output.js";
 import { lastRunText, type RunInfo } from "./runs.js";
 
@@ -75,11 +75,7 @@ async function explainedJob(client: Client, id: string, agent: string | undefine
   try {
     return { named, explanations: await explanationsOf(client, named, agent) };
   } catch (cause) {
-    if (!(cause instanceof Failure) || !(cause.code === "not-found" || cause.code === "invalid")) throw cause;
-    throw new Failure(
-      "refused",
-      `there is no job and no task ${id}; an app is named with its slash (/demo/web), a framework as framework:ID`,
-    );
+    throw isUnknown(cause) ? unknownFailure(id) : cause;
   }
 }
 
@@ -105,7 +101,7 @@ const ownerOf = ({ spec: { name }, framework }: TaskStatus): Named => {
 };
 
 export const pathOf = ({ kind = "job", id }: Named): string =>
-  `/cluster/explain/${kind}s/${id.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/")}`;
+  `/cluster/explain/${kind}s/${inPath(id.replace(/^\/+/, ""))}`;
 
 /** `demo.pi.1-4 of demo.pi on agent-a: failed (exit code 7), after 3s`. */
 export function taskText({ spec, agent, latest, startedAt, endedAt }: TaskStatus, now: number): string {

@@ -29,6 +29,11 @@ export function namedBy(what: string): Named {
 
 export const absolute = (id: string): string => `/${id.replace(/^\/+|\/+$/g, "")}`;
 
+/** Where the gateway has it; slashes of the id are slashes of the path. */
+export const appPath = (id: string): string => `/v2/apps${inPath(absolute(id))}`;
+
+export const inPath = (id: string): string => id.split("/").map(encodeURIComponent).join("/");
+
 /** Whether a task is it, or belongs to it. */
 export const isOf =
   ({ kind, id }: Named) =>
@@ -54,3 +59,14 @@ export const taskOf = (client: Client, id: string): Promise<TaskStatus | undefin
     if (cause instanceof Failure && cause.code === "not-found") return undefined;
     throw cause;
   });
+
+/** There is no such thing: what is no id of that kind names nothing of it. */
+export const isUnknown = (cause: unknown): boolean =>
+  cause instanceof Failure && (cause.code === "not-found" || cause.code === "invalid");
+
+/** Of what is named without its kind. */
+export const unknownFailure = (id: string): Failure =>
+  new Failure(
+    "refused",
+    `there is no job and no task ${id}; an app is named with its slash (/demo/web), a framework as framework:ID`,
+  );

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { TaskStatus } from "#protocol/task.js";
-import { isOf, namedBy } from "#services/cli/named.js";
+import { Failure } from "#services/cli/failure.js";
+import { appPath, isOf, isUnknown, namedBy } from "#services/cli/named.js";
 
 describe("what a word on the command line means", () => {
   it("an app has a slash; a word before a colon says what it is; the rest shows when it is looked for", () => {
@@ -28,5 +29,16 @@ describe("what a word on the command line means", () => {
       assert.ok(isOf(namedBy(what))(task), what);
     for (const what of ["/other", "web", "task:/web", "framework:jobs"])
       assert.ok(!isOf(namedBy(what))(task), what);
+  });
+
+  it("an app's path keeps its slashes and nothing else that means something in a path", () => {
+    assert.equal(appPath("/demo/web"), "/v2/apps/demo/web");
+    assert.equal(appPath("demo/a b?#"), "/v2/apps/demo/a%20b%3F%23");
+  });
+
+  it("what is not there and what can be no id are unknown; what cannot be asked is not", () => {
+    const refused = (code: string) => new Failure("refused", "no", [], code);
+    assert.deepEqual(["not-found", "invalid", "forbidden"].map(refused).map(isUnknown), [true, true, false]);
+    assert.equal(isUnknown(new Failure("unreachable", "no cluster answers")), false);
   });
 });
