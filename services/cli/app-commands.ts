@@ -3,7 +3,7 @@ import { countText } from "#libs/core/words.js";
 import { systemClock } from "./clock.js";
 import { hindrance, mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
-import { expectDistinct, expectKind, idOf, naming, placeOf, readDefinitions } from "./files.js";
+import { definitionsOf, naming, type Placed } from "./files.js";
 import { absolute, appPath } from "./named.js";
 import type { Output } from "./output.js";
 import { type Step, waitFor } from "./progress.js";
@@ -46,24 +46,20 @@ export interface Waiting {
 }
 
 export async function deploy(client: Client, output: Output, path: string, waiting: Waiting): Promise<void> {
-  const definitions = await readDefinitions(path);
-  expectKind(path, definitions, "app");
-  const ids = definitions.map((definition, index) => {
-    const id = idOf(definition, placeOf(path, { what: "app", index, count: definitions.length }));
-    return absolute(id);
-  });
-  expectDistinct(path, ids);
-  const put = (index: number, query = "") => {
-    const id = ids[index]!;
-    const place = placeOf(path, { what: "app", index, count: ids.length, id });
-    return naming(place, client.put(`${appPath(id)}?partialUpdate=false${query}`, definitions[index]));
-  };
-  if (ids.length > 1) await allOf(ids.map((_, index) => put(index, "&dryRun=true")));
-  for (const [index, id] of ids.entries()) {
-    await put(index);
-    if (!output.isJson) output.line(`${id} accepted`);
+  const apps = await definitionsOf(path, "app");
+  const put = ({ id, definition, place }: Placed, query = "") =>
+    naming(place, client.put(`${appPath(id)}?partialUpdate=false${query}`, definition));
+  if (apps.length > 1) await allOf(apps.map((app) => put(app, "&dryRun=true")));
+  for (const app of apps) {
+    await put(app);
+    if (!output.isJson) output.line(`${app.id} accepted`);
   }
-  await settle(client, output, ids, waiting);
+  await settle(
+    client,
+    output,
+    apps.map(({ id }) => id),
+    waiting,
+  );
 }
 
 /** What all of them give; every refusal when there is one. */

@@ -2,9 +2,35 @@ import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { parseAllDocuments } from "yaml";
 import { Failure } from "./failure.js";
+import { absolute } from "./named.js";
+
+/** A definition of a file, and where in it it stands. */
+export interface Placed {
+  /** Of an app with its leading slash. */
+  readonly id: string;
+  readonly definition: Record<string, unknown>;
+  /** For a refusal: see `naming`. */
+  readonly place: string;
+}
+
+/** All apps, or jobs, of a file. @throws Failure when one is of the other kind, has no id, or has that of another one */
+export async function definitionsOf(path: string, what: "app" | "job"): Promise<readonly Placed[]> {
+  const definitions = await readDefinitions(path);
+  expectKind(path, definitions, what);
+  const at = (index: number) => ({ what, index, count: definitions.length });
+  const ids = definitions.map((definition, index) => {
+    const id = idOf(definition, placeOf(path, at(index)));
+    return what === "app" ? absolute(id) : id;
+  });
+  expectDistinct(path, ids);
+  return definitions.map((definition, index) => {
+    const id = ids[index]!;
+    return { id, definition, place: placeOf(path, { ...at(index), id }) };
+  });
+}
 
 /** Where in a file a definition stands: `web.yaml`, or of several `web.yaml: app 2 of 3 (/shop/web)`. */
-export function placeOf(
+function placeOf(
   path: string,
   {
     what,
@@ -17,7 +43,7 @@ export function placeOf(
   return `${shownPath(path)}${number}${id === undefined ? "" : ` (${id})`}`;
 }
 
-export function idOf({ id }: Record<string, unknown>, place: string): string {
+function idOf({ id }: Record<string, unknown>, place: string): string {
   if (typeof id === "string" && id !== "") return id;
   throw new Failure(
     "usage",

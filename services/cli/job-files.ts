@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { allOf } from "./app-commands.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
-import { expectDistinct, expectKind, idOf, naming, placeOf, readDefinitions } from "./files.js";
+import { definitionsOf, naming, type Placed } from "./files.js";
 import type { Output } from "./output.js";
 
 /** Submits the jobs of a file, or gives those that are there these definitions. Of several all are checked first. */
@@ -18,30 +18,16 @@ export async function putJobs(client: Client, output: Output, path: string): Pro
   if (output.isJson) output.json(submissions.map(({ id }, index) => ({ id, is: kinds[index]!.kind })));
 }
 
-interface Submission {
-  readonly id: string;
-  readonly definition: Record<string, unknown>;
-  readonly place: string;
+interface Submission extends Placed {
   readonly isThere: boolean;
 }
 
 type Kind = "new" | "same" | "changed";
 
 async function submissionsOf(client: Client, path: string): Promise<Submission[]> {
-  const definitions = await readDefinitions(path);
-  expectKind(path, definitions, "job");
-  expectDistinct(
-    path,
-    definitions.map((definition, index) =>
-      idOf(definition, placeOf(path, { what: "job", index, count: definitions.length })),
-    ),
-  );
+  const definitions = await definitionsOf(path, "job");
   const jobs = new Set((await client.get<{ id: string }[]>("/v1/jobs")).map(({ id }) => id));
-  return definitions.map((definition, index) => {
-    const at = { what: "job", index, count: definitions.length };
-    const id = idOf(definition, placeOf(path, at));
-    return { id, definition, place: placeOf(path, { ...at, id }), isThere: jobs.has(id) };
-  });
+  return definitions.map((each) => ({ ...each, isThere: jobs.has(each.id) }));
 }
 
 /** What submitting it would be, with the fields in which it differs from what is there. */

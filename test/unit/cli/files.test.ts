@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exitCodes, Failure } from "#services/cli/failure.js";
-import { expectDistinct, expectKind, readDefinitions } from "#services/cli/files.js";
+import { definitionsOf, expectDistinct, expectKind, readDefinitions } from "#services/cli/files.js";
 
 describe("the definitions of a file", () => {
   const directory = mkdtempSync(join(tmpdir(), "emporion-files-"));
@@ -25,6 +25,23 @@ describe("the definitions of a file", () => {
         assert.doesNotMatch(line, /[\p{Cc}]/u);
       }
     }
+  });
+
+  it("have their ids and where they stand; of apps the slash is added, and two are one with or without it", async () => {
+    const file = join(directory, "shop.yaml");
+    writeFileSync(file, "id: web\n---\nid: /shop/db\n");
+    assert.deepEqual(await definitionsOf(file, "app"), [
+      { id: "/web", definition: { id: "web" }, place: `${file}: app 1 of 2 (/web)` },
+      { id: "/shop/db", definition: { id: "/shop/db" }, place: `${file}: app 2 of 2 (/shop/db)` },
+    ]);
+    writeFileSync(file, "id: web");
+    assert.deepEqual(await definitionsOf(file, "job"), [
+      { id: "web", definition: { id: "web" }, place: `${file} (web)` },
+    ]);
+    writeFileSync(file, "id: web\n---\nid: /web\n");
+    await assert.rejects(definitionsOf(file, "app"), /definitions 1 and 2 have the same id, \/web/);
+    writeFileSync(file, "id: web\n---\ncmd: x\n");
+    await assert.rejects(definitionsOf(file, "app"), /app 2 of 2: expected an `id`, found none/);
   });
 
   it("that are of the other kind are refused with the command that takes them", () => {
