@@ -126,21 +126,9 @@ async function settle(
   client: Client,
   output: Output,
   ids: readonly string[],
-  { wait, timeout }: Waiting,
+  waiting: Waiting,
 ): Promise<void> {
-  if (wait) {
-    const look = settling(client, ids);
-    await waitFor(look, {
-      timeoutMs: timeout * 1000,
-      quiet: output.isJson,
-      goal: `deploying ${ids.join(", ")}`,
-      hindered: async () =>
-        (await Promise.all((await unplaced(client, ids)).map((id) => hindrance(client, id)))).flat(),
-      late: async () =>
-        (await Promise.all((await unsettled(client, ids)).map((id) => mainReason(client, id)))).flat(),
-    });
-  }
-  const apps = await Promise.all(ids.map((id) => existing(client, id)));
+  const apps = waiting.wait ? await settled(client, output, ids, waiting) : await allExisting(client, ids);
   if (output.isJson) return output.json(apps);
   for (const app of apps) {
     output.line(`${app.id}: ${app.tasksRunning} of ${app.instances} running`);
@@ -149,20 +137,45 @@ async function settle(
   }
 }
 
+/** As they were when all were settled. */
+function settled(
+  client: Client,
+  output: Output,
+  ids: readonly string[],
+  { timeout }: Waiting,
+): Promise<readonly AppInfo[]> {
+  const settling = stepsToSettled();
+  /** As they were at the last look; none when it failed. */
+  let apps: readonly AppInfo[] = [];
+  const look = async () => {
+    apps = [];
+    apps = await allExisting(client, ids);
+    return settling(apps);
+  };
+  const linesOf = async (isMeant: (app: AppInfo) => boolean, lines: typeof hindrance) =>
+    (await Promise.all(apps.filter(isMeant).map(({ id }) => lines(client, id)))).flat();
+  return waitFor(look, {
+    timeoutMs: timeout * 1000,
+    quiet: output.isJson,
+    goal: `deploying ${ids.join(", ")}`,
+    hindered: () => linesOf(lacksInstances, hindrance),
+    late: () => linesOf(({ settled: is }) => !is, mainReason),
+  });
+}
+
 /** Without a check nothing but time tells a start from a program that fails at once. */
 const runsMs = 1000;
 
-/** Each call looks once. Done when all are settled, and what is not checked has run for a moment. */
-function settling(client: Client, ids: readonly string[]): () => Promise<Step<true>> {
+/** A step for each look. Done when all are settled, and what is not checked has run for a moment. */
+function stepsToSettled(): (apps: readonly AppInfo[]) => Step<readonly AppInfo[]> {
   let since: number | undefined;
-  return async () => {
-    const apps = await Promise.all(ids.map((id) => existing(client, id)));
+  return (apps) => {
     const open = apps.filter((app) => !app.settled);
     const { mono, wall } = systemClock.now();
     since = open.length > 0 ? undefined : (since ?? mono);
     const text = (open.length === 0 ? apps : open).map(progressText).join("; ");
     if (since === undefined) return { text, live: open.map(backingText).join("") };
-    return mono - since >= runsMs || apps.every((app) => hasRun(app, wall)) ? { text, done: true } : { text };
+    return mono - since >= runsMs || apps.every((app) => hasRun(app, wall)) ? { text, done: apps } : { text };
   };
 }
 
@@ -170,16 +183,9 @@ const hasRun = ({ healthChecks, tasks = [] }: AppInfo, wall: number): boolean =>
   healthChecks.length > 0 ||
   tasks.every(({ startedAt }) => startedAt !== undefined && wall - Date.parse(startedAt) >= runsMs);
 
-const unsettled = async (client: Client, ids: readonly string[]): Promise<string[]> =>
-  (await Promise.all(ids.map((id) => existing(client, id))))
-    .filter(({ settled: is }) => !is)
-    .map(({ id }) => id);
-
-/** Those that lack instances, and not only because these have yet to start. */
-const unplaced = async (client: Client, ids: readonly string[]): Promise<string[]> =>
-  (await Promise.all(ids.map((id) => existing(client, id))))
-    .filter((app) => app.tasksStaged + app.tasksRunning < app.instances)
-    .map(({ id }) => id);
+/** And not only because they have yet to start. */
+const lacksInstances = ({ tasksStaged, tasksRunning, instances }: AppInfo): boolean =>
+  tasksStaged + tasksRunning < instances;
 
 const backingText = ({ id, backoffMs }: AppInfo): string =>
   backoffMs === undefined ? "" : `; next try of ${id} in ${Math.ceil(backoffMs / 1000)} s`;
@@ -234,3 +240,6 @@ async function gone(client: Client, id: string): Promise<Step<true>> {
 
 const existing = async (client: Client, id: string): Promise<AppInfo> =>
   (await client.get<{ app: AppInfo }>(appPath(id))).app;
+
+const allExisting = (client: Client, ids: readonly string[]): Promise<AppInfo[]> =>
+  Promise.all(ids.map((id) => existing(client, id)));
