@@ -7,7 +7,7 @@ import { allApps } from "./lists.js";
 import { appIdOf, appInfo, merged, onlyScales, taskInfo } from "./marathon.js";
 import type { Parts } from "./parts.js";
 import { unsupportedOfApps, withReasons } from "./unsupported.js";
-import { filledAndChecked } from "./validation.js";
+import { expectSameId, filledAndChecked } from "./validation.js";
 
 const definitions = codec(AppDefinition);
 const tags = ["apps"];
@@ -90,7 +90,7 @@ export function appRoutes(app: FastifyInstance, { api }: Parts): void {
     },
     async ({ params, query, body }, answer) => {
       const id = appIdOf(params["*"]);
-      expectSameId(body, id);
+      expectSameId(body, id, appIdOf);
       const { dryRun } = query;
       if (onlyScales(body) && query.partialUpdate && !dryRun)
         return answered(
@@ -121,14 +121,6 @@ function checked(body: object): AppDefinition {
   const result = filledAndChecked(definitions, body);
   if (!result.ok) throw invalid(withReasons(result.error.faults, unsupportedOfApps));
   return result.value;
-}
-
-/** An id in the body is as good as none when it is the path's; another one was meant for another app. */
-function expectSameId({ id: given }: Record<string, unknown>, id: string): void {
-  if (given === undefined || (typeof given === "string" && appIdOf(given) === id)) return;
-  throw invalid([
-    { path: "/id", expected: `${id}, as in the path`, found: JSON.stringify(given).slice(0, 80) },
-  ]);
 }
 
 function checkedInstances(instances: number): number {

@@ -7,7 +7,7 @@ import { allJobs } from "./lists.js";
 import { jobInfo, jobSpec, runInfo } from "./metronome.js";
 import type { Parts } from "./parts.js";
 import { unsupportedOfJobs, withReasons } from "./unsupported.js";
-import { filledAndChecked } from "./validation.js";
+import { expectSameId, filledAndChecked } from "./validation.js";
 
 const definitions = codec(JobDefinition);
 const tags = ["jobs"];
@@ -66,8 +66,7 @@ export function jobRoutes(app: FastifyInstance, { api }: Parts): void {
     },
     async ({ params: { job }, query: { dryRun }, body }) => {
       const definition = checked({ id: job, ...body });
-      if (definition.id !== job)
-        throw invalid([{ path: "/id", expected: `${job}, as in the path`, found: definition.id }]);
+      expectSameId(body, job);
       return jobSpec(await api.call(jobsApi.update, { definition, dryRun }));
     },
   );

@@ -25,6 +25,22 @@ export function checkWithSchemas(app: FastifyInstance): void {
   );
 }
 
+/**
+ * An id in the body is as good as none when it is the path's; another one was meant for another.
+ *
+ * @param idOf what a given id stands for, where it may be written in several ways
+ * @throws Refused
+ */
+export function expectSameId(
+  { id: given }: Readonly<Record<string, unknown>>,
+  id: string,
+  idOf = (given: string): string => given,
+): void {
+  if (given === undefined || (typeof given === "string" && idOf(given) === id)) return;
+  const found = JSON.stringify(given).slice(0, 80);
+  throw invalid([{ path: "/id", expected: `${id}, as in the path`, found }]);
+}
+
 /** Fills in defaults, then checks. */
 export function filledAndChecked<T>(
   parts: Codec<T>,
