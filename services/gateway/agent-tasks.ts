@@ -5,6 +5,7 @@ import { type RegisteredService, TasksQuery, TasksReply } from "#protocol/sandbo
 import type { Subjects } from "#protocol/subjects.js";
 import type { TaskStatus } from "#protocol/task.js";
 import type { Bus } from "#libs/ports/bus.js";
+import { Refused } from "./answer.js";
 
 /** What all agents said. */
 export interface Gathered {
@@ -22,8 +23,12 @@ export interface Asked {
 /** Agents answer for tasks, so whoever wants to see tasks asks the agents: nobody keeps a second book. */
 export interface AgentTasks {
   gather(agents: readonly Asked[]): Promise<Gathered>;
-  /** Asks all agents; the one that has it answers, the others are silent. Nobody is asked for what can be no task's id. */
-  find(task: string): Promise<TaskStatus | undefined>;
+  /**
+   * Asks all agents; the one that has it answers, the others are silent. Nobody is asked for what can be no task's id.
+   *
+   * @throws Refused when no agent that answers has it
+   */
+  find(task: string): Promise<TaskStatus>;
 }
 
 const gatherMs = 1500;
@@ -72,9 +77,11 @@ export function agentTasks(bus: Bus, subjects: Subjects): AgentTasks {
       };
     },
     async find(task) {
-      if (!query.check({ task }).ok) return undefined;
-      const [found] = await ask({ task }, any);
-      return found?.tasks[0];
+      const [answer] = query.check({ task }).ok ? await ask({ task }, any) : [];
+      const found = answer?.tasks[0];
+      if (found === undefined)
+        throw new Refused({ code: "not-found", message: `no agent that answers has a task ${task}` });
+      return found;
     },
   };
 }

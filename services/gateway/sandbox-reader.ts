@@ -29,10 +29,8 @@ export class SandboxReader {
 
   /** Asks all agents for the task. */
   async locate(task: string, path: string): Promise<TaskPath> {
-    const found = await this.#parts.tasks.find(task);
-    if (found === undefined)
-      throw new Refused({ code: "not-found", message: `no agent that answers has a task ${task}` });
-    return { agent: found.agent, task, path };
+    const { agent } = await this.#parts.tasks.find(task);
+    return { agent, task, path };
   }
 
   async list({ agent, task, path }: TaskPath): Promise<Answer<"list">> {

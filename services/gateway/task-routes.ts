@@ -4,7 +4,6 @@ import { Explanation, masterApi } from "#protocol/api.js";
 import { AgentId } from "#protocol/ids.js";
 import { RegisteredService } from "#protocol/sandbox.js";
 import { TaskState, TaskStatus } from "#protocol/task.js";
-import { Refused } from "./answer.js";
 import { type DemandingKind, demandsOf } from "./demands.js";
 import { allAgents } from "./lists.js";
 import type { Parts } from "./parts.js";
@@ -49,12 +48,7 @@ export function taskRoutes(app: FastifyInstance, { api, tasks }: Parts): void {
   app.get<{ Params: { task: string } }>(
     "/cluster/tasks/:task",
     { schema: { tags, summary: "One task", response: { 200: TaskStatus } } },
-    async ({ params }) => {
-      const found = await tasks.find(params.task);
-      if (found === undefined)
-        throw new Refused({ code: "not-found", message: `no agent that answers has a task ${params.task}` });
-      return withoutSecrets(found);
-    },
+    async ({ params }) => withoutSecrets(await tasks.find(params.task)),
   );
 
   app.get(

@@ -189,6 +189,23 @@ describe("the gateway without a cluster around it", () => {
     assert.deepEqual(JSON.parse(body), { services: served.services, silent: ["a2", "a3"] });
   });
 
+  it("of a task that no agent has says so, and the same of its files; also of what can be no task's id", async () => {
+    await start();
+    for (const [task, path] of [
+      ["none.1-1", "none.1-1"],
+      ["none.1-1", "none.1-1/stdout"],
+      ["none.1-1", "none.1-1/files/a"],
+      ["no such", "no%20such"],
+    ]) {
+      const { status, body } = await get(`/cluster/tasks/${path}`);
+      assert.equal(status, 404, path);
+      assert.deepEqual(JSON.parse(body), {
+        message: `no agent that answers has a task ${task}`,
+        code: "not-found",
+      });
+    }
+  });
+
   it("describes every call in its OpenAPI document", async () => {
     await start();
     const { paths } = JSON.parse((await get("/openapi.json")).body) as { paths: Record<string, object> };
