@@ -1,12 +1,10 @@
-import { doorApis } from "#protocol/api.js";
 import { type Codec, codec } from "#protocol/codec.js";
 import { refusal } from "#protocol/errors.js";
 import { assert } from "#libs/core/assert.js";
-import { door, undecodedAt } from "#libs/machine/door.js";
+import { door } from "#libs/machine/door.js";
+import { undecodedAnswers } from "#libs/machine/undecoded.js";
 import type { Message } from "#libs/ports/bus.js";
 import type { Answer, ApiCalls, Called, FrameworkPorts, ServedApi } from "./service.js";
-
-const undecodedAsked = codec(doorApis.apps.undecoded.request);
 
 /** NATS takes 1 MB unless configured otherwise. */
 const answerBytesMost = 1_000_000;
@@ -43,12 +41,7 @@ export function serveApi<Calls extends ApiCalls>(
       .subscribe((message) => come(name, requests, message));
   });
   for (const service of new Set(Object.values(calls).map((call) => call.service)))
-    subscriptions.push(
-      bus.messages(subjects.api(service, doorApis[service].undecoded.name)).subscribe((message) => {
-        if (entrance.decode(undecodedAsked, message) === undefined) return;
-        message.respond(encode({ ok: true, value: { here: undecodedAt(entrance) } }));
-      }),
-    );
+    subscriptions.push(undecodedAnswers({ bus, subjects, door: entrance, service }));
 
   return {
     answer({ ticket, reply }: Answer) {

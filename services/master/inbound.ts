@@ -1,10 +1,11 @@
 import type { Observable, Subscription } from "rxjs";
 import { Register, Report } from "#protocol/agent.js";
-import { doorApis, masterApi, type Undecoded } from "#protocol/api.js";
+import { masterApi, type Undecoded } from "#protocol/api.js";
 import { type Codec, codec } from "#protocol/codec.js";
 import { AskAgents, Decline, Renew, Revive, Subscribe, Suppress } from "#protocol/framework.js";
 import { type Subjects, wildcardOf } from "#protocol/subjects.js";
 import type { Door } from "#libs/machine/door.js";
+import { undecodedAnswers } from "#libs/machine/undecoded.js";
 import type { Bus, Message } from "#libs/ports/bus.js";
 import type { MasterCall } from "./calls.js";
 import type { Ask, MasterEvent } from "./events.js";
@@ -18,9 +19,6 @@ const revive = codec(Revive);
 const suppress = codec(Suppress);
 const askAgents = codec(AskAgents);
 const calls = Object.values(masterApi).map(({ name, request }) => ({ name, request: codec(request) }));
-
-const { undecoded } = doorApis.master;
-const undecodedAsked = codec(undecoded.request);
 
 export interface InboundOptions {
   readonly bus: Bus;
@@ -44,11 +42,7 @@ export const reports = (
 export const doorAnswers = (
   { bus, subjects, door }: Pick<InboundOptions, "bus" | "subjects" | "door">,
   counted: () => Undecoded,
-): Subscription =>
-  bus.messages(subjects.api("master", undecoded.name)).subscribe((message) => {
-    if (door.decode(undecodedAsked, message) === undefined) return;
-    message.respond(new TextEncoder().encode(JSON.stringify({ ok: true, value: counted() })));
-  });
+): Subscription => undecodedAnswers({ bus, subjects, door, service: "master", counted });
 
 /** What only the leader answers, as events, until the returned function is called. */
 export function inbound({ bus, subjects, door, keep, emit }: InboundOptions): () => void {
