@@ -29,8 +29,6 @@ export class Cluster {
   readonly master: string;
   readonly settings: MasterSettings;
   readonly began: Instant;
-  /** Wall ms. */
-  readonly registryMadeAt: number;
   readonly connectivity: Connectivity;
   readonly recovery: Recovery;
   readonly agents = new Agents();
@@ -45,7 +43,6 @@ export class Cluster {
     this.master = master;
     this.settings = settings;
     this.began = at;
-    this.registryMadeAt = registry.madeAt ?? at.wall;
     this.connectivity = new Connectivity(at, settings.beatMs);
     this.recovery = new Recovery(at, this.connectivity, registry, settings.agentTimeoutMs);
     this.books = new Books(this.frameworks, this.shares);
@@ -65,7 +62,7 @@ export class Cluster {
   standing(at: Instant, agent: string): AgentStanding | undefined {
     const known = this.agents.get(agent);
     if (known !== undefined) return standingOf(known);
-    const isOld = this.registryMadeAt + this.settings.forgetAfterMs <= at.wall;
+    const isOld = this.recovery.registryMadeAt + this.settings.forgetAfterMs <= at.wall;
     return isOld ? { agent, state: "gone" } : undefined;
   }
 }

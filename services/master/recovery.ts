@@ -9,9 +9,10 @@ import type { Registry, RegistryRecord } from "./registry.js";
  * offered: what runs on agents that are still on their way would be started a second time elsewhere.
  */
 export class Recovery {
+  /** Wall ms. */
+  readonly registryMadeAt: number;
   readonly #connectivity: Connectivity;
   readonly #agentTimeoutMs: number;
-  readonly #madeAt: number;
   readonly #isNew: boolean;
   #phase: "unaware" | "waiting" | "over" = "unaware";
 
@@ -20,8 +21,8 @@ export class Recovery {
     this.#connectivity = connectivity;
     this.#agentTimeoutMs = agentTimeoutMs;
     this.#isNew = madeAt === undefined;
-    this.#madeAt = madeAt ?? began.wall;
-    if (replacesLost && began.wall - this.#madeAt < agentTimeoutMs) this.#phase = "waiting";
+    this.registryMadeAt = madeAt ?? began.wall;
+    if (replacesLost && began.wall - this.registryMadeAt < agentTimeoutMs) this.#phase = "waiting";
   }
 
   /** An agent registers that the registry did not have. True when it is the first that tells us of a lost one. */
@@ -44,6 +45,6 @@ export class Recovery {
   }
 
   get record(): RegistryRecord {
-    return { madeAt: this.#madeAt, ...(this.isWaiting && { replacesLost: true }) };
+    return { madeAt: this.registryMadeAt, ...(this.isWaiting && { replacesLost: true }) };
   }
 }
