@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import yoctoSpinner from "yocto-spinner";
 import { systemClock } from "./clock.js";
 import { delay } from "#libs/ports/clock.js";
@@ -21,6 +22,8 @@ export interface WaitOptions {
   readonly late?: () => Promise<readonly string[]>;
   /** What hinders it, a line each: asked for when it takes more than a few seconds, and said whenever it is another. */
   readonly hindered?: () => Promise<readonly string[]>;
+  /** Where all this is said: standard error unless given. */
+  readonly screen?: Writable & { readonly isTTY?: boolean };
 }
 
 const everyMs = 200;
@@ -34,15 +37,14 @@ const nothing = async (): Promise<readonly string[]> => [];
  */
 export async function waitFor<T>(
   look: () => Promise<Step<T>>,
-  { timeoutMs, quiet, goal, late = nothing, hindered = nothing }: WaitOptions,
+  { timeoutMs, quiet, goal, late = nothing, hindered = nothing, screen = process.stderr }: WaitOptions,
 ): Promise<T> {
   const clock = systemClock;
-  const spinner =
-    process.stderr.isTTY && !quiet ? yoctoSpinner({ text: goal, stream: process.stderr }).start() : undefined;
+  const spinner = screen.isTTY && !quiet ? yoctoSpinner({ text: goal, stream: screen }).start() : undefined;
   const giveUpAt = clock.now().mono + timeoutMs;
   const say = (text: string) => {
     spinner?.clear();
-    process.stderr.write(`${text}\n`);
+    screen.write(`${text}\n`);
   };
   let said = "";
   let hindrance = "";
