@@ -11,7 +11,12 @@ export class SystemClock implements Clock {
     return { mono: performance.now(), wall: Date.now() };
   }
 
+  /** Without a wait: at the end of the present turn of the event loop, not a millisecond later as Node's timers. */
   after(ms: number, call: () => void): Cancel {
+    if (ms <= 0) {
+      const immediate = setImmediate(call);
+      return () => clearImmediate(immediate);
+    }
     const due = performance.now() + ms;
     let timer: NodeJS.Timeout | undefined;
     const arm = () => {

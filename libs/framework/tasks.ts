@@ -6,7 +6,9 @@ import type { Deliveries, Delivery } from "./deliveries.js";
 import type { Held } from "./events.js";
 import { type FrameworkTask, isLast, type Scheduler, type TaskPhase } from "./scheduler.js";
 
-export type TaskPatch = Partial<Pick<FrameworkTask, "phase" | "latest" | "startedAt" | "message">>;
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+export type TaskPatch = Partial<Mutable<Pick<FrameworkTask, "phase" | "latest" | "startedAt" | "message">>>;
 
 export interface TasksOptions {
   readonly scheduler: Pick<Scheduler, "taskChanged">;
@@ -64,7 +66,7 @@ export class Tasks {
   change(at: Instant, id: string, patch: TaskPatch, delivery?: Delivery): void {
     const task = this.all.get(id);
     if (task === undefined || isLast(task.phase)) return;
-    this.#tell(at, { ...task, ...patch, change: task.change + 1 }, delivery);
+    this.#tell(at, patched(task, patch), delivery);
   }
 
   /** Only a higher number counts, and only a step forward (R4). False when it does not. */
@@ -74,7 +76,8 @@ export class Tasks {
       return false;
     const started = task.startedAt ?? startedAt ?? (update.state === "running" ? update.at : undefined);
     const patch: TaskPatch = { phase: update.state, latest: update };
-    this.change(at, update.task, started === undefined ? patch : { ...patch, startedAt: started }, delivery);
+    if (started !== undefined) patch.startedAt = started;
+    this.change(at, update.task, patch, delivery);
     return true;
   }
 
@@ -137,6 +140,16 @@ export class Tasks {
 }
 
 const nothing: ReadonlySet<string> = new Set();
+
+/** Each name by itself: several times as fast as spreading both, and done for every step of every task. */
+function patched(task: FrameworkTask, { phase, latest, startedAt, message }: TaskPatch): FrameworkTask {
+  const next: Mutable<FrameworkTask> = { ...task, change: task.change + 1 };
+  if (phase !== undefined) next.phase = phase;
+  if (latest !== undefined) next.latest = latest;
+  if (startedAt !== undefined) next.startedAt = startedAt;
+  if (message !== undefined) next.message = message;
+  return next;
+}
 
 const isSame = (a: Draining | undefined, b: Draining | undefined): boolean =>
   (a === undefined) === (b === undefined) && a?.deadlineAt === b?.deadlineAt;

@@ -11,6 +11,11 @@ export interface Tick {
  */
 export interface Machine<Event, Effect> {
   handle(at: Instant, event: Event | Tick): readonly Effect[];
+  /**
+   * After the events of one turn, however many came: what is better done once for all of them, such as one write for what they
+   * had recorded. Between an event and its turn's end nothing but events of the same turn happens.
+   */
+  settle?(at: Instant): readonly Effect[];
   /** Monotonic ms at which it wants a tick; `never` when only an event can change anything. */
   nextDeadline(): number;
 }

@@ -22,9 +22,16 @@ export interface Pump<Event> {
   readonly stop: () => void;
 }
 
+/** Not for the machine: the turn is over. */
+interface TurnOver {
+  readonly type: "turnOver";
+}
+const turnOver: TurnOver = { type: "turnOver" };
+
 /**
  * events → machine → effects, one at a time: an event that an effect emits is handled after all effects of the present
- * event. One timer, armed for the machine's next deadline.
+ * event. A machine that settles does so once in each turn of the event loop that brought events. One timer, armed for the
+ * machine's next deadline.
  */
 export function pump<Event, Effect>({
   machine,
@@ -33,14 +40,17 @@ export function pump<Event, Effect>({
   mayAct = () => true,
   ended,
 }: PumpOptions<Event, Effect>): Pump<Event> {
-  const events = new Subject<Event | Tick>();
+  const events = new Subject<Event | Tick | TurnOver>();
   let armed: { readonly at: number; readonly cancel: Cancel } | undefined;
+  let turn: Cancel | undefined;
   let stopped = false;
 
   const stop = () => {
     stopped = true;
     armed?.cancel();
     armed = undefined;
+    turn?.();
+    turn = undefined;
     events.complete();
   };
   const end = (why: PumpEnd) => {
@@ -48,20 +58,28 @@ export function pump<Event, Effect>({
     stop();
     ended?.(why);
   };
-  const emit = (event: Event | Tick) => {
+  const emit = (event: Event | Tick | TurnOver) => {
     if (!stopped) events.next(event);
   };
 
-  const handle = (event: Event | Tick) => {
+  const effectsOf = (event: Event | Tick | TurnOver): readonly Effect[] => {
+    if (event === turnOver) {
+      turn = undefined;
+      return machine.settle!(clock.now());
+    }
+    if (machine.settle !== undefined) turn ??= clock.after(0, () => emit(turnOver));
+    return machine.handle(clock.now(), event as Event | Tick);
+  };
+  const handle = (event: Event | Tick | TurnOver) => {
     if (stopped) return;
     try {
       if (!mayAct()) return end("deposed");
-      for (const effect of machine.handle(clock.now(), event)) {
+      for (const effect of effectsOf(event)) {
         if (stopped) return;
         if (!mayAct()) return end("deposed");
         perform(effect, emit);
       }
-      arm();
+      if (turn === undefined) arm();
     } catch (crash) {
       end({ crash });
     }

@@ -66,7 +66,7 @@ export class Accepts {
     const { ledger, refusals, tasks } = this.#options;
     const { framework, session, reply } = asked;
     const { role } = used!.offer;
-    for (const { id, resources } of admitted) ledger.reserve(id, { framework, role, resources });
+    ledger.reserve({ framework, role }, admitted);
     tasks.accept(at, {
       framework,
       role,

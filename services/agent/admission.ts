@@ -46,8 +46,10 @@ export interface Verdict {
 export function admit(asked: AcceptAsked, grounds: Grounds): Verdict {
   const answers = new Map<string, LaunchAnswer>();
   const fresh: TaskSpec[] = [];
+  const seen = new Set<string>();
   for (const task of asked.tasks) {
-    if (answers.has(task.id) || fresh.some(({ id }) => id === task.id)) continue;
+    if (seen.has(task.id)) continue;
+    seen.add(task.id);
     const before = formerAnswer(task.id, asked.framework, grounds);
     if (before === undefined) fresh.push(task);
     else answers.set(task.id, before);

@@ -27,6 +27,11 @@ export class Agent implements Machine<AgentEvent, AgentEffect> {
   handle(at: Instant, event: AgentEvent | Tick): readonly AgentEffect[] {
     this.#effects = [];
     this.#take(at, event);
+    return this.#effects;
+  }
+
+  settle(at: Instant): readonly AgentEffect[] {
+    this.#effects = [];
     this.#parts.services.flush(at);
     this.#parts.recorder.flush(at);
     this.#parts.updates.flush();

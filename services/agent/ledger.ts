@@ -1,11 +1,19 @@
 import type { Use } from "#protocol/agent.js";
 import type { PortRange, Resources } from "#protocol/resources.js";
 import { assert } from "#libs/core/assert.js";
-import { add, contains, none, subtract, subtractPorts } from "#libs/core/resources.js";
+import { add, contains, none, subtract, subtractPorts, sum } from "#libs/core/resources.js";
 
-interface Entry {
+interface Holder {
   readonly framework: string;
   readonly role: string;
+}
+
+interface Entry extends Holder {
+  readonly resources: Resources;
+}
+
+interface Holding {
+  readonly id: string;
   readonly resources: Resources;
 }
 
@@ -49,14 +57,16 @@ export class Ledger {
     return this.#entries.has(task);
   }
 
-  reserve(task: string, entry: Entry): void {
-    assert(contains(this.free, entry.resources), `R1: ${task} fits what is free`);
-    this.#take(task, entry);
+  /** All tasks of an accept at once. */
+  reserve(holder: Holder, tasks: readonly Holding[]): void {
+    const total = sum(tasks.map(({ resources }) => resources));
+    assert(contains(this.free, total), `R1: what ${holder.framework} is given fits what is free`);
+    this.#take(holder, tasks, total);
   }
 
   /** For a task that was accepted before this process began: it holds what it holds, even if the totals were lowered since. */
   restore(task: string, entry: Entry): void {
-    this.#take(task, entry);
+    this.#take(entry, [{ id: task, resources: entry.resources }], entry.resources);
   }
 
   /** Safe to repeat. */
@@ -81,15 +91,16 @@ export class Ledger {
     return [...this.#use.keys()].toSorted().map((key) => this.#use.get(key)!);
   }
 
-  #take(task: string, entry: Entry): void {
-    assert(!this.#entries.has(task), `L2: ${task} holds nothing yet`);
-    this.#entries.set(task, entry);
-    this.#used = add(this.#used, entry.resources);
-    const key = useKey(entry);
-    const { framework, role } = entry;
+  #take({ framework, role }: Holder, tasks: readonly Holding[], total: Resources): void {
+    for (const { id, resources } of tasks) {
+      assert(!this.#entries.has(id), `L2: ${id} holds nothing yet`);
+      this.#entries.set(id, { framework, role, resources });
+    }
+    this.#used = add(this.#used, total);
+    const key = useKey({ framework, role });
     const use = this.#use.get(key) ?? { framework, role, resources: none, tasks: 0 };
-    this.#use.set(key, { ...use, resources: add(use.resources, entry.resources), tasks: use.tasks + 1 });
+    this.#use.set(key, { ...use, resources: add(use.resources, total), tasks: use.tasks + tasks.length });
   }
 }
 
-const useKey = ({ framework, role }: Pick<Entry, "framework" | "role">): string => `${framework} ${role}`;
+const useKey = ({ framework, role }: Holder): string => `${framework} ${role}`;

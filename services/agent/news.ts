@@ -36,7 +36,7 @@ export class News {
     this.#task(at, task, healthy ? "task-healthy" : "task-unhealthy", message);
   }
 
-  /** To be called when an event has been handled to its end. */
+  /** To be called at the end of a turn. */
   flush(): void {
     const { length } = this.#waiting;
     for (let from = 0; from < length;) {

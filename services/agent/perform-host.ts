@@ -154,8 +154,7 @@ async function prepareTask(
 ): Promise<void> {
   const failed = (fault: LaunchFailure) => emit({ type: "prepareFailed", task, fault });
   try {
-    const taken = await Promise.all(ports.map((port) => host.portTaken(port)));
-    const inUse = ports.filter((_, index) => taken[index]);
+    const inUse = ports.length === 0 ? ports : await takenOf(ports, host);
     // Its sandbox is made all the same: people look there for what happened.
     const created = await sandboxes.create(task, user);
     const refused = portsFailure(inUse);
@@ -167,6 +166,11 @@ async function prepareTask(
   } catch (cause) {
     failed({ reason: "launch-failed", message: `preparing the sandbox failed: ${words(cause)}` });
   }
+}
+
+async function takenOf(ports: readonly number[], host: Host): Promise<readonly number[]> {
+  const taken = await Promise.all(ports.map((port) => host.portTaken(port)));
+  return ports.filter((_, index) => taken[index]);
 }
 
 async function launchTask(world: HostWorld, { order }: Effect<"launchTask">, emit: Emit): Promise<void> {

@@ -73,7 +73,7 @@ export class Recorder {
     return this.#writing === undefined && this.#urgent === 0;
   }
 
-  /** To be called when an event has been handled to its end. */
+  /** To be called at the end of a turn. */
   flush(at: Instant): void {
     if (this.#writing !== undefined || this.#urgent === 0) return;
     if (this.#retryAt !== never && at.mono < this.#retryAt) return;

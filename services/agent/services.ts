@@ -171,7 +171,7 @@ export class Services {
     return Math.min(this.#compareAt, this.#heldUntil, this.#retries.earliest());
   }
 
-  /** To be called when an event has been handled to its end. */
+  /** To be called at the end of a turn. */
   flush(at: Instant): void {
     const holds = this.#launching.size > 0 && at.mono < this.#heldUntil;
     if (!holds) this.#release();

@@ -45,7 +45,7 @@ export class Stopping {
       this.#options.kills.ask(at, task, { reason: "kill-requested", message: "the agent stops" });
   }
 
-  /** To be called when an event has been handled to its end. */
+  /** To be called at the end of a turn. */
   proceed(at: Instant): void {
     if (this.#state === "no" || this.#state === "stopped") return;
     if (!this.#isReady() && at.mono < this.#deadline) return;

@@ -64,7 +64,7 @@ export class Updates {
     for (const { framework, update } of unstored.toSorted((a, b) => a.at - b.at)) this.add(framework, update);
   }
 
-  /** To be called when an event has been handled to its end. */
+  /** To be called at the end of a turn. */
   flush(): void {
     if (!this.#isConnected) return;
     for (const framework of this.#ready) {

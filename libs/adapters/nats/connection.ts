@@ -15,6 +15,7 @@ import type { BusFailure, Connection } from "#libs/ports/bus.js";
 import type { Cancel } from "#libs/ports/clock.js";
 import type { Log } from "#libs/ports/log.js";
 import type { Credentials } from "./auth/credentials.js";
+import { type Outgoing, Turn } from "./turn.js";
 
 export interface NatsOptions {
   /** One or more URLs, separated by commas: `nats://[user:password@]host:port`, or `tls://…`. */
@@ -57,6 +58,7 @@ export class NatsLink {
   readonly #connection: BehaviorSubject<Connection>;
   readonly #subscriptions = new Set<Subscribed>();
   #nc: NatsConnection;
+  readonly #turn = new Turn((message) => this.#send(message));
   #isClosing = false;
 
   private constructor(nc: NatsConnection, dial: Dial, inboxPrefix: string, log: Log) {
@@ -126,21 +128,16 @@ export class NatsLink {
     return `${this.#inboxPrefix}.${randomBytes(16).toString("base64url")}`;
   }
 
-  /** Why it was not sent; undefined when it was handed to the connection. */
+  /** Why it is not sent; undefined when it goes out with what else this turn publishes. Lost when the connection breaks before. */
   publish(
     subject: string,
     bytes: Uint8Array,
-    options: { readonly reply?: string; readonly headers?: MsgHdrs } = {},
+    options: Pick<Outgoing, "reply" | "headers"> = {},
   ): BusFailure | undefined {
-    if (!this.isConnected) return "disconnected";
-    try {
-      this.#nc.publish(subject, bytes, options);
-      return undefined;
-    } catch (cause) {
-      if ((cause as NatsError).code === "MAX_PAYLOAD_EXCEEDED") return "too-large";
-      if (this.#nc.isClosed() || this.#nc.isDraining()) return "disconnected";
-      throw cause;
-    }
+    if (!this.isConnected || this.#nc.isDraining()) return "disconnected";
+    if (bytes.length + sizeOf(options.headers) > this.payloadMax) return "too-large";
+    this.#turn.add({ subject, bytes, ...options });
+    return undefined;
   }
 
   /** Calls for each message until it is cancelled, over all reconnects. */
@@ -156,6 +153,7 @@ export class NatsLink {
 
   /** Sends what is still to be sent, then ends. Safe to repeat. */
   async close(): Promise<void> {
+    this.#turn.end();
     this.#isClosing = true;
     if (this.isConnected && !this.#nc.isDraining()) await this.#nc.drain().catch(() => undefined);
     await this.drop();
@@ -165,6 +163,11 @@ export class NatsLink {
   async drop(): Promise<void> {
     this.#isClosing = true;
     await this.#nc.close();
+  }
+
+  #send({ subject, bytes, ...options }: Outgoing): void {
+    if (!this.isConnected || this.#nc.isDraining()) return;
+    this.#nc.publish(subject, bytes, options);
   }
 
   /** One connection after the other. */
@@ -220,6 +223,15 @@ export class NatsLink {
       }
     }
   }
+}
+
+/** In the protocol's text: a first line, a line for each value, an empty line. */
+function sizeOf(headers: MsgHdrs | undefined): number {
+  if (headers === undefined) return 0;
+  let size = "NATS/1.0\r\n\r\n".length;
+  for (const name of headers.keys())
+    for (const value of headers.values(name)) size += Buffer.byteLength(`${name}: ${value}\r\n`);
+  return size;
 }
 
 interface Subscribed {

@@ -93,7 +93,7 @@ export class Scene {
   }
 
   do(event: AgentEvent | { readonly type: "tick" }): readonly AgentEffect[] {
-    const effects = this.agent.handle(this.at, event);
+    const effects = [...this.agent.handle(this.at, event), ...this.agent.settle(this.at)];
     this.effects.push(...effects);
     for (const effect of effects) {
       if (effect.type === "appendRecords") this.journal.push(...structuredClone(effect.records));
