@@ -1,5 +1,6 @@
 import type { TaskStatus } from "#protocol/task.js";
 import type { TasksQuery } from "#protocol/sandbox.js";
+import { JsonRoom } from "#libs/core/json-room.js";
 import type { Instant } from "#libs/core/time.js";
 import type { AgentEffect, AgentEvent, Reply } from "./events.js";
 import type { Offers } from "./offers.js";
@@ -82,11 +83,11 @@ export class Queries {
       .filter(({ spec }) => after === undefined || spec.id > after)
       .toSorted((a, b) => (a.spec.id < b.spec.id ? -1 : 1));
     const statuses: TaskStatus[] = [];
-    let bytes = 0;
+    const room = new JsonRoom(bytesMax);
     for (const task of sorted) {
       const status = statusOf(task, { agent, host });
-      bytes += Buffer.byteLength(JSON.stringify(status)) + serviceBytes * (task.spec.services?.length ?? 0);
-      if (bytes > bytesMax && statuses.length > 0) break;
+      const fits = room.takes(status, serviceBytes * (task.spec.services?.length ?? 0));
+      if (!fits && statuses.length > 0) break;
       statuses.push(status);
     }
     return {

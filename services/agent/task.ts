@@ -87,12 +87,10 @@ export const isRunning = ({ latest }: Pick<Task, "latest">): boolean => latest.s
 export const statusOf = (
   task: Task,
   place: { readonly agent: string; readonly host: string },
-): TaskStatus => ({
-  ...place,
-  framework: task.framework,
-  role: task.role,
-  spec: task.spec,
-  latest: task.latest,
-  ...(task.startedAt !== undefined && { startedAt: task.startedAt }),
-  ...(task.endedAt !== undefined && { endedAt: task.endedAt }),
-});
+): TaskStatus => {
+  const { framework, role, spec, latest, startedAt, endedAt } = task;
+  const status: TaskStatus = { agent: place.agent, host: place.host, framework, role, spec, latest };
+  if (startedAt !== undefined) status.startedAt = startedAt;
+  if (endedAt !== undefined) status.endedAt = endedAt;
+  return status;
+};

@@ -1,3 +1,5 @@
+import { JsonRoom } from "#libs/core/json-room.js";
+
 /** What is asked of a list that may be larger than a message. */
 export interface PageQuery {
   readonly after?: string;
@@ -38,17 +40,15 @@ export function filled<T, V>(
   most = Number.POSITIVE_INFINITY,
 ): Page<V> {
   const views: V[] = [];
-  let bytes = 0;
+  const room = new JsonRoom(bytesMost);
   for (const item of items) {
     const next = view(item);
-    bytes += utf8.encode(JSON.stringify(next)).length + 1;
-    if (views.length > 0 && (bytes > bytesMost || views.length >= most)) return { items: views, more: true };
+    const fits = room.takes(next);
+    if (views.length > 0 && (!fits || views.length >= most)) return { items: views, more: true };
     views.push(next);
   }
   return { items: views, more: false };
 }
-
-const utf8 = new TextEncoder();
 
 /** By halving: a list of many agents is asked for in many pages. */
 function firstAfter<T>(sorted: readonly T[], after: string, id: (item: T) => string): number {
