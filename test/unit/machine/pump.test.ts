@@ -115,6 +115,69 @@ describe("pump", () => {
     assert.deepEqual(machine.handled, ["a", "tick at 10"]);
   });
 
+  describe("of a machine that settles", () => {
+    let settled: string[];
+
+    beforeEach(() => {
+      settled = [];
+      const settle = (at: Instant) => {
+        settled.push(`${machine.handled.length} events at ${at.mono}`);
+        return [{ say: "settled" }];
+      };
+      Object.assign(machine, { settle });
+    });
+
+    it("has it settle once after all events of a turn, not after each", async () => {
+      const { emit } = start();
+      emit(came("a"));
+      emit(came("b"));
+      assert.deepEqual(settled, []);
+      await world.runFor(0);
+      assert.deepEqual(settled, ["2 events at 0"]);
+      assert.deepEqual(done, ["settled"]);
+      await world.runFor(100);
+      assert.equal(settled.length, 1);
+    });
+
+    it("has it settle again for what its settling brought", async () => {
+      const { emit } = start((_, answer) => {
+        if (done.push("settled") === 1) answer(came("answer"));
+      });
+      emit(came("a"));
+      await world.runFor(10);
+      assert.deepEqual(settled, ["1 events at 0", "2 events at 0"]);
+    });
+
+    it("looks at its deadline when it has settled", async () => {
+      const { emit } = start();
+      machine.deadline = 0;
+      emit(came("a"));
+      await world.runFor(10);
+      assert.deepEqual(machine.handled, ["a", "tick at 0"]);
+      assert.deepEqual(settled, ["1 events at 0", "2 events at 0"]);
+    });
+
+    it("does not have it settle when it was stopped meanwhile", async () => {
+      const { emit, stop } = start();
+      emit(came("a"));
+      stop();
+      await world.runFor(10);
+      assert.deepEqual(settled, []);
+    });
+
+    it("ends with the cause when settling throws", async () => {
+      const crash = new Error("a bug");
+      Object.assign(machine, {
+        settle: () => {
+          throw crash;
+        },
+      });
+      start().emit(came("a"));
+      await world.runFor(10);
+      assert.deepEqual(ends, [{ crash }]);
+    });
+  });
+
   it("asks before each event whether it may act", () => {
     const { emit } = start();
     emit(came("a"));
