@@ -167,7 +167,11 @@ export class NatsLink {
 
   #send({ subject, bytes, ...options }: Outgoing): void {
     if (!this.isConnected || this.#nc.isDraining()) return;
-    this.#nc.publish(subject, bytes, options);
+    try {
+      this.#nc.publish(subject, bytes, options);
+    } catch (error) {
+      if (!this.#nc.isClosed()) this.log.error("a message was not sent", { subject, error });
+    }
   }
 
   /** One connection after the other. */
