@@ -14,12 +14,12 @@ describe("what is said on the bus through somebody else", function () {
       asked.push(message.subject);
       message.respond(bytes("{}"));
     });
-    await agent.link.nc.flush();
+    await agent.link.flush();
     const misled: string[] = [];
     const hearing = party("master")
       .bus.messages(subjects.reportAll)
       .subscribe(({ subject }) => misled.push(subject));
-    await party("master").link.nc.flush();
+    await party("master").link.flush();
     // Its own report is the one thing of these that the server lets the agent say.
     const aims = [subjects.report("a1"), subjects.report("a2"), subjects.launch("a2", "theirs", "kill")];
     for (const reply of aims)
@@ -31,8 +31,8 @@ describe("what is said on the bus through somebody else", function () {
     );
     assert.ok(answer.ok, "an inbox is answered");
     assert.equal(asked.length, aims.length + 1);
-    await agent.link.nc.flush();
-    await party("master").link.nc.flush();
+    await agent.link.flush();
+    await party("master").link.flush();
     assert.deepEqual(misled, []);
     assert.deepEqual(await refusals("a1", "publish", aims), aims.slice(1));
     answering.unsubscribe();
@@ -51,7 +51,7 @@ describe("what is said on the bus through somebody else", function () {
     const hearing = master.bus
       .messages(subjects.reportAll)
       .subscribe(({ subject }) => believed.push(subject));
-    await master.link.nc.flush();
+    await master.link.flush();
 
     const consumer = {
       stream_name: `KV_${bucket}`,
@@ -60,7 +60,7 @@ describe("what is said on the bus through somebody else", function () {
     const js = new JetStream(link);
     await js.call(`CONSUMER.CREATE.KV_${bucket}`, consumer);
     await eventually("the forged report", () => arrived.length >= 1);
-    await master.link.nc.flush();
+    await master.link.flush();
     assert.deepEqual(believed, [], "the server delivers it; the bus does not take it");
     stop();
     hearing.unsubscribe();

@@ -72,7 +72,7 @@ export function allParties() {
       else link.subscribe(subject, () => undefined)();
     }
     // The server's words come in order; the client tells of them one turn later.
-    await link.nc.flush();
+    await link.flush();
     await new Promise((turn) => setImmediate(turn));
     return tried.filter((subject) => refused.has(`${operation} ${subject}`));
   }

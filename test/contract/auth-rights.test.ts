@@ -53,7 +53,7 @@ describe("what is everyone's own on the bus", function () {
     await assert.rejects(store.ensure({ name: bucket, replicas: 1 }), /no master leads/);
     const master = party("master");
     const end = makeBuckets({ bus: master.bus, store: master.store, subjects, replicas: 1, log: silentLog });
-    await master.link.nc.flush();
+    await master.link.flush();
     const { identity } = await store.ensure({ name: bucket, replicas: 1 });
     assert.ok((await store.put(bucket, "k", bytes("v"), 0)).ok);
     end();

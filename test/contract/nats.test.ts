@@ -41,7 +41,7 @@ describe("NATS itself", () => {
     agent.bus
       .messages("em.c.agent.agent.framework.*.accept")
       .subscribe((message) => message.respond(bytes("yes")));
-    await agent.link.nc.flush();
+    await agent.link.flush();
     const overheard: string[] = [];
     spy.bus.messages("_INBOX.asker.>").subscribe(({ subject }) => overheard.push(subject));
     await eventually("the spy to be refused", () => complaints.length > 0);

@@ -151,6 +151,12 @@ export class NatsLink {
     };
   }
 
+  /** Done when the server has what was published and subscribed so far. */
+  async flush(): Promise<void> {
+    this.#turn.end();
+    await this.#nc.flush();
+  }
+
   /** Sends what is still to be sent, then ends. Safe to repeat. */
   async close(): Promise<void> {
     this.#turn.end();
