@@ -1,5 +1,5 @@
-import { JsonRoom } from "#libs/core/json-room.js";
 import type { TaskSpec } from "#protocol/task.js";
+import { JsonRoom } from "#libs/core/json-room.js";
 
 /** Of the schema of Accept. */
 const tasksMost = 256;

@@ -10,7 +10,7 @@ export interface CollectionSettings {
   readonly keptMs: number;
   /** Most ended tasks that are kept; 1000 unless configured. */
   readonly keptMax: number;
-  /** Less free disk than this share, and the oldest go before their time; 0.1 unless configured. */
+  /** Less free disk than this share, and the oldest go before their time; 0.05 unless configured. */
   readonly diskFreeMin: number;
 }
 

@@ -86,7 +86,9 @@ type Reply = Result<unknown, Refusal>;
 function replyIn(decoded: ReturnType<Codec<unknown>["decode"]>, service: string, name: string): Reply {
   if (decoded.ok) return decoded.value as Reply;
   const [fault] = decoded.error.faults;
-  const message = `the answer of ${service}.${name} is not what it should be: ${fault?.path} expected ${fault?.expected}, found ${fault?.found}`;
+  const message =
+    `the answer of ${service}.${name} is not what it should be: ` +
+    `${fault?.path} expected ${fault?.expected}, found ${fault?.found}`;
   throw new Refused({ code: "internal", message }, 502);
 }
 

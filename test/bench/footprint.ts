@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import Docker from "dockerode";
 import { AuthDirectory } from "#libs/adapters/nats/auth/directory.js";
 import { connected } from "#test/support/link.js";
 import type { LocalCluster } from "#test/e2e/support/cluster.js";
@@ -11,6 +12,10 @@ export interface Footprint {
   readonly sandboxes: number;
   /** Processes with a directory of the agents in their environment: the agents, their shims, their tasks. */
   readonly tasks: number;
+  /** Of the engine, ended ones included; those of other clusters too, if it has any. */
+  readonly containers: number;
+  /** KiB of the logs of all services. */
+  readonly logs: number;
   /** Agents' scalars and ports that tasks take. */
   readonly used: number;
   readonly offers: number;
@@ -44,6 +49,8 @@ export async function footprint(cluster: LocalCluster): Promise<Footprint> {
     processes: Object.fromEntries(processes),
     sandboxes: sum(workDirs.map((directory) => entriesIn(join(directory, "sandboxes")))),
     tasks: pidsWithin(join(data, "agents")),
+    containers: await containersOf(cluster.dockerSocket),
+    logs: Math.ceil(sum(filesIn(join(data, "log")).map((file) => statSync(file).size)) / 1024),
     used: sum(agents.map(({ used }) => Object.keys(used.scalars).length + used.ports.length)),
     offers: offers.length,
     entries: Object.keys(services).length,
@@ -79,6 +86,19 @@ function read(path: string): string {
 }
 
 const entriesIn = (directory: string): number => (existsSync(directory) ? readdirSync(directory).length : 0);
+
+const filesIn = (directory: string): string[] => readdirSync(directory).map((name) => join(directory, name));
+
+/** Without an engine there are none. */
+const containersOf = async (socketPath: string): Promise<number> =>
+  socketPath === ""
+    ? 0
+    : (
+        await new Docker({ socketPath }).listContainers({
+          all: true,
+          filters: { label: ["emporion.agent"] },
+        })
+      ).length;
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 

@@ -109,6 +109,9 @@ async function atRest(cluster: LocalCluster): Promise<Footprint> {
   return found!;
 }
 
+/** KiB: what is said of each round. */
+const logsMost = 65_536;
+
 /** Memory may breathe; everything else is counted. */
 function compare(
   begin: Footprint,
@@ -126,6 +129,8 @@ function compare(
   }
   row("sandboxes", begin.sandboxes, end.sandboxes, agents * sandboxes);
   row("processes of agents and tasks", begin.tasks, end.tasks, begin.tasks);
+  row("containers", begin.containers, end.containers, begin.containers);
+  row("logs", begin.logs, end.logs, begin.logs + logsMost, " KiB");
   row("used by tasks, ports included", begin.used, end.used, 0);
   row("offers", begin.offers, end.offers, 0);
   row("entries in the registry", begin.entries, end.entries, 0);

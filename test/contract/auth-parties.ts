@@ -24,6 +24,7 @@ export const who = {
   mine: { kind: "framework", id: "Mine.1" },
   theirs: { kind: "framework", id: "theirs" },
   apps: { kind: "apps", id: "apps" },
+  jobs: { kind: "jobs", id: "jobs" },
 } as const satisfies Record<string, Principal>;
 export type Name = keyof typeof who;
 
@@ -53,7 +54,7 @@ export function allParties() {
     await streams.ensure({ name: statusStream, subjects: [subjects.statusAll], kind: "queue", ...limits });
     await streams.ensure({ name: eventStream, subjects: [subjects.eventAll], kind: "log", ...limits });
     await store.ensure({ name: subjects.bucket("leases"), replicas: 1, ttlMs: 60_000 });
-    for (const { id } of [who.mine, who.theirs, who.apps]) {
+    for (const { id } of [who.mine, who.theirs, who.apps, who.jobs]) {
       await store.ensure({ name: subjects.bucket(`fw-${id}`), replicas: 1 });
       await streams.ensureConsumer(statusStream, subjects.statusConsumer(id), subjects.statusOf(id));
     }

@@ -68,6 +68,37 @@ describe("who may say what on the bus", function () {
       [`$KV.${subjects.bucket("leases")}.fw-theirs`, `$KV.${subjects.bucket("leases")}.master`],
     ],
     ["apps", "another's lease", [`$KV.${subjects.bucket("leases")}.master`]],
+    [
+      "master",
+      "a status, a report or a word of a framework",
+      [subjects.status("theirs", "a1"), subjects.report("a1"), subjects.master("theirs", "subscribe")],
+    ],
+    [
+      "master",
+      "an accept or a kill",
+      [subjects.launch("a1", "theirs", "accept"), subjects.launch("a1", "theirs", "kill")],
+    ],
+    ["master", "a record or a lease of a framework", [`$KV.${subjects.bucket("fw-theirs")}.x`]],
+    [
+      "apps",
+      "a call of jobs, or what happened to a job",
+      [subjects.api("jobs", "list"), subjects.event("job", "x")],
+    ],
+    [
+      "jobs",
+      "a status, an offer, an order of the master",
+      [
+        subjects.status("jobs", "a1"),
+        subjects.frameworkEvent("theirs", { epoch: 1, counter: 1 }),
+        subjects.rescind("a1"),
+        subjects.drain("a1"),
+      ],
+    ],
+    [
+      "jobs",
+      "a record or a lease of apps",
+      [`$KV.${subjects.bucket("fw-apps")}.x`, `$KV.${subjects.bucket("leases")}.fw-apps`],
+    ],
   ];
   for (const [name, what, tried] of forgeries)
     it(`the server lets ${principalText(who[name])} not forge ${what}`, async () => {
@@ -92,6 +123,9 @@ describe("who may say what on the bus", function () {
     ["mine", "answers to others, and everything", ["_INBOX.>", "_INBOX.framework.theirs.>", ">", "em.c.>"]],
     ["gateway", "answers to others", ["_INBOX.master.>", "_INBOX.framework.*.>"]],
     ["a1", "reports of others", [subjects.reportAll]],
+    ["master", "updates of frameworks", [subjects.statusAll, subjects.statusOf("theirs")]],
+    ["master", "answers to others", ["_INBOX.framework.*.>", "_INBOX.gateway.*.>"]],
+    ["jobs", "calls and updates of apps", [subjects.api("apps", "list"), subjects.statusOf("apps")]],
   ];
   for (const [name, what, tried] of eavesdropping)
     it(`the server lets ${principalText(who[name])} not hear ${what}`, async () => {

@@ -41,7 +41,7 @@ function answering(...answers: (Result<unknown, Refusal> | BusFailure)[]) {
   return { api: busApi(bus, new Subjects("test"), clock), asked: () => asked, waited: () => mono };
 }
 
-const list = (api: ReturnType<typeof busApi>) => api.call(appsApi.demand, { id: "/web" });
+const look = (api: ReturnType<typeof busApi>) => api.call(appsApi.demand, { id: "/web" });
 const remove = (api: ReturnType<typeof busApi>) => api.call(appsApi.remove, { id: "/web" });
 
 describe("calls of the gateway to who leads", () => {
@@ -55,7 +55,7 @@ describe("calls of the gateway to who leads", () => {
     it(`are tried again ${when}, if they may be repeated`, async () => {
       const { api, asked } = answering(answer, leads);
 
-      assert.deepEqual(await list(api), []);
+      assert.deepEqual(await look(api), []);
       assert.equal(asked(), 2);
     });
 
@@ -71,14 +71,14 @@ describe("calls of the gateway to who leads", () => {
   it("are tried for eight seconds, then refused with what is the matter", async () => {
     const { api, waited } = answering(leadsNoMore);
 
-    await assert.rejects(list(api), { message: /another copy leads now/ });
+    await assert.rejects(look(api), { message: /another copy leads now/ });
     assert.equal(waited(), 8000);
   });
 
   it("are not tried again when they were refused", async () => {
     const { api, asked } = answering(notFound);
 
-    await assert.rejects(list(api), { message: /there is no app/ });
+    await assert.rejects(look(api), { message: /there is no app/ });
     assert.equal(asked(), 1);
   });
 });
