@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { eventually } from "#test/support/eventually.js";
 import type { Run, Task } from "#test/e2e/support/api.js";
 import { type LocalCluster, startCluster } from "#test/e2e/support/cluster.js";
+import { processesOf } from "#test/e2e/support/census.js";
 import { sleeper } from "#test/e2e/support/work.js";
 import { settableClock } from "#test/support/set-clock.js";
 
@@ -132,6 +133,9 @@ describe("recovery", function () {
     });
     after(() => cluster.remove());
 
+    /** An agent still tells of tasks that have ended. */
+    const runningOf = async (app: string): Promise<string[]> =>
+      ids((await cluster.api.tasks(app)).filter(({ latest }) => latest.state === "running"));
     const runToEnd = async (id: string): Promise<Run> => {
       const { id: run } = (await cluster.api.send("POST", `/v1/jobs/${id}/runs`)).body as Run;
       return eventually(
@@ -179,14 +183,22 @@ describe("recovery", function () {
             ),
           20_000,
         );
-        await cluster.api.send("DELETE", `/v2/apps/${app}/tasks/${gone}`);
+        const killed = processesOf(gone!);
+        assert.equal(killed.length, 1, "one process of the task");
+        process.kill(killed[0]!, "SIGKILL");
+        const replaced = async () => {
+          const now = await runningOf(app).catch(() => []);
+          return now.length === 8 && !now.includes(gone!);
+        };
+        await eventually("the killed task to be replaced", replaced, 30_000);
         await cluster.api.deploy(sleeper(app, 9), 30_000);
         assert.equal((await runToEnd(job)).status, "SUCCESS");
-        const after = ids(await cluster.api.tasks(app));
+        const after = await runningOf(app);
         assert.equal(after.length, 9);
-        assert.ok(
-          before.filter((task) => task !== gone).every((task) => after.includes(task)),
-          "the same tasks",
+        assert.deepEqual(
+          before.filter((task) => !after.includes(task)),
+          [gone],
+          "the other tasks are the same",
         );
       });
   });

@@ -20,10 +20,14 @@ export async function census(api: Api, names: readonly string[], patterns: Patte
   return { told: tasks.map(({ spec }) => spec.id).toSorted(), found: processes(patterns) };
 }
 
+/** Pids of the task's own processes on this host; what watches over them has an environment of its own. */
+export const processesOf = (task: string): number[] =>
+  allPids()
+    .filter((pid) => contents(`/proc/${pid}/environ`).includes(`EMPORION_TASK_ID=${task}\0`))
+    .map(Number);
+
 function processes(patterns: Patterns): Record<string, number> {
-  const lines = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(commandLine);
+  const lines = allPids().map((pid) => contents(`/proc/${pid}/cmdline`).replaceAll("\0", " "));
   return Object.fromEntries(
     Object.entries(patterns).map(([name, pattern]) => [
       name,
@@ -32,10 +36,12 @@ function processes(patterns: Patterns): Record<string, number> {
   );
 }
 
-function commandLine(pid: string): string {
+const allPids = (): string[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+
+function contents(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    return readFileSync(path, "utf8");
   } catch {
-    return ""; // It has ended meanwhile.
+    return ""; // The process has ended meanwhile.
   }
 }
