@@ -187,7 +187,7 @@ describe("recovery", function () {
         assert.equal(killed.length, 1, "one process of the task");
         process.kill(killed[0]!, "SIGKILL");
         const replaced = async () => {
-          const now = await runningOf(app).catch(() => []);
+          const now = await runningOf(app).catch((): string[] => []);
           return now.length === 8 && !now.includes(gone!);
         };
         await eventually("the killed task to be replaced", replaced, 30_000);
