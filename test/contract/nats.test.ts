@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { headers } from "nats";
 import type { Log } from "#libs/ports/log.js";
 import { silentLog } from "#libs/adapters/log.js";
 import { eventually } from "#test/support/eventually.js";
@@ -56,6 +57,40 @@ describe("NATS itself", () => {
   it("says that the server refuses the credentials, instead of trying for ever", async () => {
     nats = await startNats({ configuration: "authorization { user: agent, password: right }" });
     await assert.rejects(connect("agent"), /Authorization Violation/i);
+  });
+
+  it("takes the largest message that the server takes, its headers counted, and says of a larger one that it is", async () => {
+    nats = await startNats();
+    const { link } = await connect();
+    const sizes: number[] = [];
+    link.subscribe("here", ({ data }) => sizes.push(data.length));
+    const named = headers();
+    named.set("Nats-Msg-Id", "…1");
+    named.append("Also", "a");
+    named.append("Also", "b");
+    const head = Buffer.byteLength("NATS/1.0\r\nNats-Msg-Id: …1\r\nAlso: a\r\nAlso: b\r\n\r\n");
+
+    const most = link.payloadMax - head;
+    assert.equal(link.publish("here", new Uint8Array(most), { headers: named }), undefined);
+    assert.equal(link.publish("here", new Uint8Array(most + 1), { headers: named }), "too-large");
+    assert.equal(link.publish("here", new Uint8Array(link.payloadMax)), undefined);
+    assert.equal(link.publish("here", new Uint8Array(link.payloadMax + 1)), "too-large");
+    await link.flush();
+    assert.deepEqual(sizes, [most, link.payloadMax]);
+  });
+
+  it("sends what a turn has published in its order, also when the link closes within the turn", async () => {
+    nats = await startNats();
+    const [here, there] = [await connect("", silentLog, "here"), await connect("", silentLog, "there")];
+    const heard: string[] = [];
+    there.link.subscribe("said", ({ data }) => heard.push(new TextDecoder().decode(data)));
+    await there.link.flush();
+
+    for (const each of ["1", "2", "3"]) here.bus.publish("said", bytes(each));
+    await here.link.close();
+    here.bus.publish("said", bytes("too late"));
+    await eventually("all of it to be heard", () => heard.length >= 3);
+    assert.deepEqual(heard, ["1", "2", "3"]);
   });
 
   it("goes on reading when a callback throws", async () => {
