@@ -7,6 +7,8 @@ export interface SimClockOptions {
   readonly monoAtStart: number;
   /** What the wall clock showed then. */
   readonly wallAtStart: number;
+  /** How long the present turn of the event loop still lasts, ms: what is to happen after it waits for so long. 0 unless given. */
+  readonly turnMs?: () => number;
   /** Called when a timer fires. */
   readonly fired: () => void;
   /** Called when somebody sets the wall clock. */
@@ -44,7 +46,8 @@ export class SimClock implements Clock {
       this.#options.fired();
       call();
     };
-    const cancel = this.#schedule.after(ms, fire);
+    const { turnMs } = this.#options;
+    const cancel = this.#schedule.after(ms <= 0 && turnMs !== undefined ? turnMs() : ms, fire);
     const stop = () => {
       isCancelled = true;
       cancel();

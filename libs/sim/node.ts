@@ -16,6 +16,11 @@ export interface NodeOptions {
   readonly link?: Partial<LinkOptions>;
   /** How much its wall clock is ahead of the world's, ms. */
   readonly wallSkewMs?: number;
+  /**
+   * How long a turn of its event loop lasts: least and most, ms; no time at all unless given. What waits for its end (`clock.after(0)`)
+   * comes that much later, so that several events fall into one turn, and a death between an event and what its turn would have settled.
+   */
+  readonly turnMs?: readonly [number, number] | undefined;
   /** 5000 unless given. */
   readonly leaseMs?: number;
 }
@@ -49,7 +54,10 @@ export class SimNode {
     this.name = name;
     this.#leaseMs = options.leaseMs ?? 5000;
     this.random = world.random.fork(`node/${name}/${incarnation}`);
+    const { turnMs } = options;
+    const turns = this.random.fork("turns");
     this.clock = new SimClock(schedule, {
+      ...(turnMs && { turnMs: () => turns.between(...turnMs) }),
       monoAtStart: Math.floor(this.random.between(1_000, 1_000_000)),
       wallAtStart: world.wallAtStart + (options.wallSkewMs ?? 0),
       fired: () => trace.add(`${schedule.now} ${name} timer`),

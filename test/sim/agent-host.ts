@@ -28,6 +28,8 @@ export interface AgentHostOptions {
   readonly scripts?: Scripts | undefined;
   /** Of a process that begins now. */
   readonly link: () => Partial<LinkOptions>;
+  /** How long a turn of its process lasts: least and most, ms. */
+  readonly turnMs?: readonly [number, number] | undefined;
   /** For so long after its end a task and its sandbox are kept, ms; an hour unless given. */
   readonly keptMs?: number | undefined;
 }
@@ -103,7 +105,8 @@ export class AgentHost {
     if (this.#process !== undefined) throw new Error(`agent ${this.id} runs already`);
     const { world, crashed } = this.#around;
     const name = `agent-${this.id}`;
-    const node = world.node(name, { link: this.#options.link() });
+    const { link, turnMs } = this.#options;
+    const node = world.node(name, { link: link(), turnMs });
     const random = this.#random.fork(`process/${++this.#starts}`);
     const journal = new SimJournal({ disk: this.disk, clock: node.clock, random: random.fork("journal") });
     const executors = executorKinds.map(

@@ -35,6 +35,8 @@ export interface SimClusterOptions {
   readonly totals?: Resources;
   /** Of every process but the client. */
   readonly link?: Partial<LinkOptions>;
+  /** How long a turn of every process but the client lasts: least and most, ms. */
+  readonly turnMs?: readonly [number, number] | undefined;
   readonly settings?: Partial<MasterSettings>;
   /** What becomes of tasks. */
   readonly scripts?: Scripts;
@@ -93,8 +95,8 @@ export class SimCluster {
   /** A process of a service; one of the same number must have crashed before. */
   start(service: ServiceName, copy = 1): void {
     const name = `${service}-${copy}`;
-    const { settings = {} } = this.#options;
-    const node = this.world.node(name, { link: this.#link });
+    const { settings = {}, turnMs } = this.#options;
+    const node = this.world.node(name, { link: this.#link, turnMs });
     this.#processes.set(name, node);
     const container = new Container();
     const watch: WatchMachine = service === "master" ? this.rules.watchMaster(node) : (machine) => machine;
@@ -144,10 +146,10 @@ export class SimCluster {
 
   #addAgent(id: string, rack: string): void {
     const { world, catalog } = this;
-    const { totals, scripts, keptMs } = this.#options;
+    const { totals, scripts, keptMs, turnMs } = this.#options;
     const link = () => this.#link;
     const host = new AgentHost(
-      { id, attributes: { rack }, scripts, link, keptMs, ...(totals && { totals }) },
+      { id, attributes: { rack }, scripts, link, keptMs, turnMs, ...(totals && { totals }) },
       { world, catalog, cluster: clusterName, crashed: (name, cause) => this.#crashed(name, cause) },
     );
     this.hosts.set(id, host);

@@ -4,8 +4,8 @@ import type { SimClusterOptions } from "./cluster.js";
 import { type TroubleName, troubleNames } from "./troubles.js";
 import { type WorkName, workNames } from "./work.js";
 
-/** How connections are bad all the time, each of its own. */
-export const weatherNames = ["distance", "lanes", "loss", "doubles", "answers"] as const;
+/** How connections and hosts are bad all the time, each of its own. */
+export const weatherNames = ["distance", "lanes", "loss", "doubles", "answers", "turns"] as const;
 export type WeatherName = (typeof weatherNames)[number];
 
 export type Kind = TroubleName | WorkName | WeatherName;
@@ -19,6 +19,8 @@ export interface Mixture {
   readonly agents: number;
   readonly copies: Required<NonNullable<SimClusterOptions["copies"]>>;
   readonly link: Partial<LinkOptions>;
+  /** How long a turn of a process lasts, ms: several events fall into one. */
+  readonly turnMs: readonly [number, number] | undefined;
   readonly weather: readonly WeatherName[];
   readonly troubles: readonly TroubleName[];
   readonly works: readonly WorkName[];
@@ -62,6 +64,9 @@ export function mixtureOf(seed: string | number, without: ReadonlySet<string> = 
       jobs: copies.happens(0.2) ? 2 : 1,
     },
     link: linkOf(weather, chance.fork("link")),
+    turnMs: weather.includes("turns")
+      ? ([0, oneOf(chance.fork("turnMs"), [0.5, 5, 40])] as const)
+      : undefined,
     weather,
     troubles: some(troubleNames, pace.between(0.15, 0.6)).filter(has),
     works: some(workNames, pace.between(0.3, 0.9)).filter(has),
@@ -87,16 +92,18 @@ function linkOf(weather: readonly WeatherName[], chance: SeededRandom): Partial<
     loss: { lossRate: rate() },
     doubles: { doubleRate: rate() },
     answers: { answerLossRate: rate() },
+    turns: {},
   };
   return Object.assign({}, ...weather.map((name) => drawn[name]));
 }
 
 /** For people: one line. */
 export function mixtureText(mixture: Mixture): string {
-  const { agents, copies, weather, troubles, works, forMs, away, link } = mixture;
+  const { agents, copies, weather, troubles, works, forMs, away, link, turnMs } = mixture;
   const rates = weather.map((name) => {
     if (name === "distance") return `distance to ${link.latencyMs![1]} ms`;
     if (name === "lanes") return "lanes";
+    if (name === "turns") return `turns to ${turnMs![1]} ms`;
     const rate = { loss: link.lossRate, doubles: link.doubleRate, answers: link.answerLossRate }[name]!;
     return `${name} ${rate * 100} %`;
   });

@@ -38,13 +38,14 @@ export interface Outcome {
 export async function run({ seed, without, only, detailed = false }: RunOptions): Promise<Outcome> {
   const mixture = mixtureOf(seed, without);
   const steps = planOf(seed, mixture).filter(({ id }) => only?.has(id) ?? true);
-  const { agents, copies, link, keptMs } = mixture;
+  const { agents, copies, link, turnMs, keptMs } = mixture;
   const racks = ["a", "a", "b", "c"].slice(0, agents);
   const cluster = new SimCluster({
     seed,
     racks,
     copies,
     link,
+    turnMs,
     keptMs,
     detailed,
     scripts: scriptsOf(mixture),

@@ -110,21 +110,25 @@ export class Rules {
     this.#ends.drained(agent);
   }
 
-  /** A machine of a leading master on this node: looked at after each of its events. */
+  /** A machine of a leading master on this node: looked at after each of its events, and when a turn of them settles. */
   watchMaster(node: SimNode): (machine: MasterMachine) => Machine<MasterEvent, MasterEffect> {
     const { connection, lost, clockSet } = this.#losses.watch(node.name);
     node.clockSet = clockSet;
     node.link.connection.subscribe(({ state }) => connection(state === "connected"));
-    return (machine) => ({
-      nextDeadline: () => machine.nextDeadline(),
-      handle: (at, event) => {
-        const effects = machine.handle(at, event);
-        for (const agent of machine.agents) this.#resources.booked(node.name, agent);
+    return (watched) => {
+      const looked = (effects: readonly MasterEffect[]) => {
+        for (const agent of watched.agents) this.#resources.booked(node.name, agent);
         for (const effect of effects)
           if (effect.type === "publishEvent" && effect.event.type === "unreachable") lost(effect.event.about);
         return effects;
-      },
-    });
+      };
+      const machine: Machine<MasterEvent, MasterEffect> = watched;
+      return {
+        nextDeadline: () => machine.nextDeadline(),
+        handle: (at, event) => looked(machine.handle(at, event)),
+        ...(machine.settle && { settle: (at) => looked(machine.settle!(at)) }),
+      };
+    };
   }
 
   /** The last state that the stream has got of a task. */

@@ -70,27 +70,28 @@ class Witness {
   }
 }
 
-function perform(scene: Scene, did: Command, generation: () => number): void {
+/** Gives the number of an accept, to ask for its answer. */
+function perform(scene: Scene, did: Command, generation: () => number): number | undefined {
   const name = (number: number) => `web.${number}`;
   switch (did.type) {
     case "accept": {
       const ports: PortRange[] = [[did.port, did.port]];
       const offer: Offer = scene.offer({ number: did.offer, generation: generation() });
-      scene.accept([taskSpec(name(did.task), { resources: amounts({ cpus: did.cpus / 1000, ports }) })], {
-        offer,
-      });
-      return;
+      const resources = amounts({ cpus: did.cpus / 1000, ports });
+      return scene.accept([taskSpec(name(did.task), { resources })], { offer });
     }
     case "exit":
-      return scene.exit(name(did.task), 0);
+      scene.exit(name(did.task), 0);
+      return;
     case "launch":
       scene.do({ type: "prepared", task: name(did.task) });
       scene.do({ type: "launched", task: name(did.task) });
       return;
     case "kill":
-      return void scene.kill(name(did.task));
+      scene.kill(name(did.task));
+      return;
     case "rescind":
-      return void scene.do({
+      scene.do({
         type: "rescindAsked",
         reply: 0,
         epoch: 1,
@@ -98,14 +99,17 @@ function perform(scene: Scene, did: Command, generation: () => number): void {
         offers: [did.offer],
         floor: did.floor,
       });
+      return;
     case "newGeneration":
       scene.do({ type: "connected", fraction: 0 });
       scene.pass(1);
       if (scene.all("register").length > 0) scene.register();
       return;
     case "failWrite":
+      scene.endTurn();
       scene.journalAnswers = false;
       scene.accept([taskSpec(`lost.${scene.at.mono}`, { resources: amounts({ cpus: 0.1 }) })]);
+      scene.endTurn();
       if (scene.all("appendRecords").length > 0) scene.do({ type: "writeFailed", message: "ENOSPC" });
       scene.journalAnswers = true;
       scene.pass(1000);
@@ -125,35 +129,48 @@ function perform(scene: Scene, did: Command, generation: () => number): void {
   }
 }
 
+/** A command, and whether the turn that it falls into ends with it. */
+const happening = fc.record({ did: command, endsTurn: fc.boolean() });
+
 describe("agent: the books, whatever happens", () => {
-  it("are never oversubscribed, start no id twice, and use no offer twice (R1, R2, R3)", () => {
+  it("are never oversubscribed, start no id twice, and use no offer twice, however many events a turn has (R1, R2, R3)", () => {
     fc.assert(
-      fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
+      fc.property(fc.array(happening, { maxLength: 80 }), (happenings) => {
         const scene = Scene.registered();
         const witness = new Witness();
-        const generation = () => scene.last("register").message.report.generation;
         const uses = new Map<string, string>();
         scene.do({ type: "connected", fraction: 0 });
         scene.pass(1);
         scene.register();
-        let present = generation();
-        for (const did of commands) {
-          perform(scene, did, () => present);
-          scene.pass(20);
+        let present = scene.last("register").message.report.generation;
+        scene.turnsEndAtOnce = false;
+        let asked: { readonly reply: number; readonly task: string; readonly offer: string }[] = [];
+        const look = () => {
           witness.see(scene);
-          if (scene.all("register").length > 0) present = generation();
-          if (did.type === "accept") {
-            const prepared = scene.all("prepareTask").map(({ task: id }) => id);
-            const key = `${present}.${did.offer}`;
-            for (const id of prepared) {
-              assert(!uses.has(key) || uses.get(key) === id, `R2: offer ${key} is used once`);
-              uses.set(key, id);
-            }
+          if (scene.all("register").length > 0) present = scene.last("register").message.report.generation;
+          const prepared = new Set(scene.all("prepareTask").map(({ task: id }) => id));
+          for (const { reply, task: id, offer } of asked) {
+            if (!prepared.has(id) || scene.wordsTo(reply)?.[id] !== "ok") continue;
+            assert(!uses.has(offer) || uses.get(offer) === id, `R2: offer ${offer} is used once`);
+            uses.set(offer, id);
           }
+          asked = [];
           scene.take();
+        };
+        for (const { did, endsTurn } of happenings) {
+          // A death in the middle of a turn: what it had not settled yet never was.
+          if (did.type === "restart") look();
+          const reply = perform(scene, did, () => present);
+          if (did.type === "accept" && reply !== undefined)
+            asked.push({ reply, task: `web.${did.task}`, offer: `${present}.${did.offer}` });
+          if (!endsTurn) continue;
+          scene.pass(20);
+          look();
         }
+        scene.pass(20);
+        look();
       }),
-      { numRuns: 150 },
+      { numRuns: 200 },
     );
   });
 });

@@ -39,7 +39,10 @@ export class Scene {
   journal: JournalRecord[] = [];
   /** False: writes are left unanswered until `written`. */
   journalAnswers = true;
+  /** False: a turn lasts, with all events that come, until `endTurn`, or until time passes. */
+  turnsEndAtOnce = true;
   readonly options: AgentOptions;
+  #isTurnOpen = false;
   #replies = 0;
   #offers = 0;
 
@@ -87,13 +90,27 @@ export class Scene {
   /** The agent's process dies and another one begins with what is in the journal. */
   restart(options: Partial<AgentOptions> = {}): void {
     this.effects = [];
+    this.#isTurnOpen = false;
     this.at = { mono: 50, wall: this.at.wall + 1000 };
     this.agent = new Agent({ ...this.options, bootId: "boot-2", ...options });
     this.do({ type: "loaded", records: this.journal });
   }
 
   do(event: AgentEvent | { readonly type: "tick" }): readonly AgentEffect[] {
-    const effects = [...this.agent.handle(this.at, event), ...this.agent.settle(this.at)];
+    const handled = this.agent.handle(this.at, event);
+    this.#isTurnOpen = !this.turnsEndAtOnce;
+    return this.#did(this.#isTurnOpen ? handled : [...handled, ...this.agent.settle(this.at)]);
+  }
+
+  /** The turn is over, and so is each that what it brings begins. */
+  endTurn(): void {
+    while (this.#isTurnOpen) {
+      this.#isTurnOpen = false;
+      this.#did(this.agent.settle(this.at));
+    }
+  }
+
+  #did(effects: readonly AgentEffect[]): readonly AgentEffect[] {
     this.effects.push(...effects);
     for (const effect of effects) {
       if (effect.type === "appendRecords") this.journal.push(...structuredClone(effect.records));
@@ -110,6 +127,7 @@ export class Scene {
 
   /** Time passes, with a tick at every deadline. */
   pass(ms: number): void {
+    this.endTurn();
     const until = this.at.mono + ms;
     for (let ticks = 0, since = this.at.mono; ; ticks++) {
       if (this.at.mono > since) [ticks, since] = [0, this.at.mono];
@@ -118,6 +136,7 @@ export class Scene {
       const reached = next === until;
       this.at = { mono: next, wall: this.at.wall + next - this.at.mono };
       if (this.agent.nextDeadline() <= next) this.do({ type: "tick" });
+      this.endTurn();
       if (reached) return;
     }
   }

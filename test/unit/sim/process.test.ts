@@ -65,6 +65,37 @@ describe("a simulated process", () => {
     assert.equal(heard, 10);
   });
 
+  it("has turns that last: several messages fall into one, and a death comes before its end", async () => {
+    const world = new SimWorld({ seed: "turns" });
+    const speaker = world.node("speaker");
+    const listener = world.node("listener", { turnMs: [5, 10], link: { latencyMs: [0, 1] } });
+    let heard = 0;
+    const turns: number[] = [];
+    let isOpen = false;
+    const turnOver = () => {
+      isOpen = false;
+      turns.push(heard);
+    };
+    listener.bus.messages("a").subscribe(() => {
+      heard++;
+      if (!isOpen) listener.clock.after(0, turnOver);
+      isOpen = true;
+    });
+    await world.runFor(10);
+    const say = (times: number) => {
+      for (let count = 0; count < times; count++) speaker.bus.publish("a", new Uint8Array());
+    };
+    say(3);
+    await world.runFor(20);
+    assert.deepEqual(turns, [3], "all three are there before the turn ends");
+    say(2);
+    await world.runFor(3);
+    assert.equal(heard, 5);
+    listener.crash();
+    await world.runFor(20);
+    assert.deepEqual(turns, [3], "the second turn never came to its end");
+  });
+
   it("that asks to be woken now, again and again, is found out", async () => {
     const world = new SimWorld({ seed: "zeno" });
     const { clock } = world.node("busy");
