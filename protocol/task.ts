@@ -2,16 +2,7 @@ import { type Static, Type } from "typebox";
 import { AgentId, FrameworkId, RoleName, TaskId } from "./ids.js";
 import { patterned } from "./patterns.js";
 import { Resources } from "./resources.js";
-
-export const taskStates = [
-  "staging",
-  "starting",
-  "running",
-  "killing",
-  "finished",
-  "failed",
-  "killed",
-] as const;
+import { taskStates } from "./task-states.js";
 
 /**
  * staging: recorded by the agent; starting: handed to the executor; running: it runs; killing: asked to end;

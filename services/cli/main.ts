@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { taskStates } from "#protocol/task.js";
+import { taskStates } from "#protocol/task-states.js";
 import * as app from "./app-commands.js";
-import * as auth from "./auth-commands.js";
 import { complaintText, failureText } from "./complaint.js";
 import { Client } from "./client.js";
 import * as cluster from "./cluster-commands.js";
@@ -295,26 +294,30 @@ const inDirectory = (command: Command): Command =>
       .default(".emporion/keys"),
   );
 const printed = (): Output => new Output(program.opts<Globals>().output);
+/** Keys and schemas are loaded by who needs them: every other command would start half a second later. */
+const auth = () => import("./auth-commands.js");
 inDirectory(keys.command("init"))
   .description(
     "make the cluster's key, if there is none, the servers' configuration, and what masters, gateways, apps and jobs need",
   )
   .option("--cluster <name>", "of the cluster", "local")
-  .action(({ dir, cluster }: { dir: string; cluster: string }) => auth.init(printed(), dir, cluster));
+  .action(async ({ dir, cluster }: { dir: string; cluster: string }) =>
+    (await auth()).init(printed(), dir, cluster),
+  );
 inDirectory(keys.command("agent <id>"))
   .description("credentials and key of an agent; the servers need not hear of it")
-  .action((id: string, { dir }: { dir: string }) => auth.issue(printed(), dir, "agent", id));
+  .action(async (id: string, { dir }: { dir: string }) => (await auth()).issue(printed(), dir, "agent", id));
 inDirectory(keys.command("framework <id>"))
   .description("credentials of a framework; the servers need not hear of it")
   .addOption(new Option("--serves <api>", "it is one of ours, under this id").choices(["apps", "jobs"]))
-  .action((id: string, { dir, serves }: { dir: string; serves?: "apps" | "jobs" }) =>
-    auth.issue(printed(), dir, serves ?? "framework", id),
+  .action(async (id: string, { dir, serves }: { dir: string; serves?: "apps" | "jobs" }) =>
+    (await auth()).issue(printed(), dir, serves ?? "framework", id),
   );
 inDirectory(keys.command("revoke <kind> [id]"))
   .description("what was issued to it until now does not count any more")
   .option("--force", "also when nothing that was issued to it is in the directory", false)
-  .action((kind: string, id: string | undefined, { dir, force }: { dir: string; force: boolean }) =>
-    auth.revoke(printed(), dir, kind, id, force),
+  .action(async (kind: string, id: string | undefined, { dir, force }: { dir: string; force: boolean }) =>
+    (await auth()).revoke(printed(), dir, kind, id, force),
   );
 
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {

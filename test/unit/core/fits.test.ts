@@ -6,7 +6,7 @@ import { fits, misfit, type Place } from "#libs/core/fits.js";
 import { amounts } from "#libs/core/resources.js";
 import { tally } from "#libs/core/tally.js";
 import { canFollow, isTerminal } from "#libs/core/task-state.js";
-import { taskStates } from "#protocol/task.js";
+import { taskStates } from "#protocol/task-states.js";
 
 const place: Place = {
   id: "agent-a",
