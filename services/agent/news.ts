@@ -51,18 +51,16 @@ export class News {
 
   #task(at: Instant, { spec, framework, latest }: Task, type: string, message: string): void {
     const { reason, exitCode, signal } = latest;
-    const details = {
-      agent: this.#agent,
-      framework,
-      name: spec.name,
-      ...(reason !== undefined && { reason }),
-      ...(exitCode !== undefined && { exitCode }),
-      ...(signal !== undefined && { signal }),
-    };
+    const details: Record<string, unknown> = { agent: this.#agent, framework, name: spec.name };
+    if (reason !== undefined) details["reason"] = reason;
+    if (exitCode !== undefined) details["exitCode"] = exitCode;
+    if (signal !== undefined) details["signal"] = signal;
     this.#tell(at, { kind: "task", type, about: spec.id, message, details });
   }
 
-  #tell(at: Instant, event: Omit<ClusterEvent, "at" | "by">): void {
-    this.#waiting.push({ ...event, at: at.wall, by: this.#by });
+  #tell(at: Instant, { kind, type, about, message, details }: Omit<ClusterEvent, "at" | "by">): void {
+    const event: ClusterEvent = { kind, type, about, message, at: at.wall, by: this.#by };
+    if (details !== undefined) event.details = details;
+    this.#waiting.push(event);
   }
 }

@@ -158,14 +158,9 @@ export class Tasks {
   /** The next update of the task: recorded, and then published. */
   step(at: Instant, task: Task, step: Step, then?: (at: Instant) => void): void {
     const healthy = step.healthy ?? (step.state === "killing" ? task.latest.healthy : undefined);
-    const update: TaskUpdate = {
-      task: task.spec.id,
-      number: task.latest.number + 1,
-      at: at.wall,
-      ...step,
-      ...(healthy !== undefined && { healthy }),
-      ...(step.message !== undefined && { message: step.message.slice(0, messageMax) }),
-    };
+    const update: TaskUpdate = { task: task.spec.id, number: task.latest.number + 1, at: at.wall, ...step };
+    if (healthy !== undefined) update.healthy = healthy;
+    if (step.message !== undefined) update.message = step.message.slice(0, messageMax);
     apply(task, update);
     task.unstored.push(update);
     this.#options.recorder.add({ type: "updated", update }, (written) => {
