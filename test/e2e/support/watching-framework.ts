@@ -63,7 +63,8 @@ export class WatchingFramework {
       20_000,
     );
     this.#session = reply.session;
-    this.#renewing = setInterval(() => void this.#tell("renew", {}), reply.renewMs);
+    // While nobody leads there is nobody to tell.
+    this.#renewing = setInterval(() => void this.#tell("renew", {}).catch(() => {}), reply.renewMs);
   }
 
   close(): void {
