@@ -6,7 +6,7 @@ import { Failure } from "./failure.js";
 import { definitionsOf, naming, type Placed } from "./files.js";
 import { absolute, appPath } from "./named.js";
 import type { Output } from "./output.js";
-import { type Step, waitFor } from "./progress.js";
+import { type Step, takenBy, waitFor } from "./progress.js";
 
 /** What of Marathon's app the CLI reads. */
 export interface AppInfo {
@@ -47,8 +47,11 @@ export interface Waiting {
 
 export async function deploy(client: Client, output: Output, path: string, waiting: Waiting): Promise<void> {
   const apps = await definitionsOf(path, "app");
+  const asking = asksUntilTaken(output, waiting);
   const put = ({ id, definition, place }: Placed, query = "") =>
-    naming(place, client.put(`${appPath(id)}?partialUpdate=false${query}`, definition));
+    asking.ask(`deploying ${id}`, () =>
+      naming(place, client.put<object>(`${appPath(id)}?partialUpdate=false${query}`, definition)),
+    );
   if (apps.length > 1) await allOf(apps.map((app) => put(app, "&dryRun=true")));
   for (const app of apps) {
     await put(app);
@@ -58,8 +61,20 @@ export async function deploy(client: Client, output: Output, path: string, waiti
     client,
     output,
     apps.map(({ id }) => id),
-    waiting,
+    asking.left(),
   );
+}
+
+/** What is asked for waits until somebody leads; what is waited for afterwards has the rest of the time. */
+function asksUntilTaken(output: Output, waiting: Waiting) {
+  const begunAt = systemClock.now().mono;
+  const left = (): Waiting => {
+    const passed = (systemClock.now().mono - begunAt) / 1000;
+    return { ...waiting, timeout: Math.max(0, Math.ceil(waiting.timeout - passed)) };
+  };
+  const ask = <T extends object>(goal: string, call: () => Promise<T>): Promise<T> =>
+    waiting.wait ? takenBy(call, { goal, timeoutMs: left().timeout * 1000, quiet: output.isJson }) : call();
+  return { ask, left };
 }
 
 /** What all of them give; every refusal when there is one. */
@@ -105,9 +120,10 @@ export async function scale(
   const count = Number(instances);
   if (!Number.isInteger(count) || count < 0)
     throw new Failure("usage", `instances: expected a whole number from 0, found ${instances}`);
-  await existing(client, id);
-  await client.put(appPath(id), { instances: count });
-  await settle(client, output, [absolute(id)], waiting);
+  const asking = asksUntilTaken(output, waiting);
+  await asking.ask(`scaling ${id}`, () => existing(client, id));
+  await asking.ask(`scaling ${id}`, () => client.put<object>(appPath(id), { instances: count }));
+  await settle(client, output, [absolute(id)], asking.left());
 }
 
 export async function remove(client: Client, output: Output, id: string, waiting: Waiting): Promise<void> {

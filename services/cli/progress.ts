@@ -18,6 +18,8 @@ export interface WaitOptions {
   readonly quiet: boolean;
   /** What is waited for, for the line that says it took too long. */
   readonly goal: string;
+  /** What becomes of it after that; it goes on unless given. */
+  readonly afterwards?: string;
   /** What more is to be said then, a line each. */
   readonly late?: () => Promise<readonly string[]>;
   /** What hinders it, a line each: asked for when it takes more than a few seconds, and said whenever it is another. */
@@ -37,7 +39,15 @@ const nothing = async (): Promise<readonly string[]> => [];
  */
 export async function waitFor<T>(
   look: () => Promise<Step<T>>,
-  { timeoutMs, quiet, goal, late = nothing, hindered = nothing, screen = process.stderr }: WaitOptions,
+  {
+    timeoutMs,
+    quiet,
+    goal,
+    afterwards = "it goes on",
+    late = nothing,
+    hindered = nothing,
+    screen = process.stderr,
+  }: WaitOptions,
 ): Promise<T> {
   const clock = systemClock;
   const spinner = screen.isTTY && !quiet ? yoctoSpinner({ text: goal, stream: screen }).start() : undefined;
@@ -59,7 +69,7 @@ export async function waitFor<T>(
       if (clock.now().mono >= giveUpAt)
         throw new Failure(
           "timeout",
-          `${goal}: not done after ${timeoutMs / 1000} s; it goes on. Last: ${said}`,
+          `${goal}: not done after ${timeoutMs / 1000} s; ${afterwards}. Last: ${said}`,
           await late().catch(() => []),
         );
       if (!quiet && clock.now().mono >= askAt) {
@@ -77,7 +87,30 @@ export async function waitFor<T>(
   }
 }
 
+/**
+ * Asks, and asks again while the gateway answers that nobody leads there now, or does not answer: what is asked must come to the same
+ * when it is done twice. Where no gateway answers there is nothing to wait for.
+ */
+export async function takenBy<T extends object>(ask: () => Promise<T>, options: WaitOptions): Promise<T> {
+  let refusal: unknown;
+  const taken = await ask().catch((cause: unknown) => {
+    if (!isAway(cause) || cause.code === undefined) throw cause;
+    refusal = cause;
+  });
+  if (taken !== undefined) return taken;
+  const look = async (): Promise<Step<T>> => {
+    const cause = refusal;
+    refusal = undefined;
+    if (cause !== undefined) throw cause;
+    return { text: `${options.goal}: taken`, done: await ask() };
+  };
+  return waitFor(look, { afterwards: "the cluster has not said that it took it", ...options });
+}
+
+const isAway = (cause: unknown): cause is Failure =>
+  cause instanceof Failure && cause.exitCode === exitCodes.unreachable;
+
 function awayStep(cause: unknown): Step<never> {
-  if (!(cause instanceof Failure) || cause.exitCode !== exitCodes.unreachable) throw cause;
+  if (!isAway(cause)) throw cause;
   return { text: `${cause.message}; looking again` };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { exitCodes, Failure } from "#services/cli/failure.js";
-import { type Step, waitFor } from "#services/cli/progress.js";
+import { type Step, takenBy, waitFor } from "#services/cli/progress.js";
 
 describe("waiting for what was asked", () => {
   const goal = "/a is to run";
@@ -45,5 +45,60 @@ describe("waiting for what was asked", () => {
     const { result } = await wait([new Failure("refused", "no app /a")]);
     assert(result instanceof Failure);
     assert.equal(result.message, "no app /a");
+  });
+});
+
+describe("asking for what is to be done", () => {
+  const goal = "deploying /a";
+  const leaderless = () => new Failure("unreachable", "nobody leads apps now", [], "unavailable");
+
+  /** What is answered in turn, the last again and again; and all that is said meanwhile. */
+  async function ask(answers: readonly (object | Failure)[], timeoutMs = 5000) {
+    let asked = 0;
+    const next = async (): Promise<object> => {
+      const answer = answers[Math.min(asked++, answers.length - 1)]!;
+      if (answer instanceof Failure) throw answer;
+      return answer;
+    };
+    let said = "";
+    const screen = new Writable({
+      write: (text, _, written) => {
+        said += String(text);
+        written();
+      },
+    });
+    const options = { timeoutMs, quiet: false, goal, screen };
+    const result = await takenBy(next, options).catch((cause: unknown) => cause);
+    return { result, said, asked };
+  }
+
+  it("says nothing when it is taken at once", async () => {
+    assert.deepEqual(await ask([{ version: "1" }]), { result: { version: "1" }, said: "", asked: 1 });
+  });
+
+  it("waits while nobody leads, says why, and is done when somebody does", async () => {
+    const away = new Failure("unreachable", "no cluster answers");
+    const { result, said, asked } = await ask([leaderless(), leaderless(), away, { version: "1" }]);
+    assert.deepEqual(result, { version: "1" });
+    assert.equal(asked, 4);
+    assert.equal(
+      said,
+      "nobody leads apps now; looking again\nno cluster answers; looking again\ndeploying /a: taken\n",
+    );
+  });
+
+  it("gives up when its time is over, and does not say that it goes on", async () => {
+    const { result } = await ask([leaderless()], 300);
+    assert(result instanceof Failure);
+    assert.equal(result.exitCode, exitCodes.timeout);
+    assert.equal(
+      result.message,
+      "deploying /a: not done after 0.3 s; the cluster has not said that it took it. Last: nobody leads apps now; looking again",
+    );
+  });
+
+  it("does not wait for a refusal to change, nor for a gateway that is not there", async () => {
+    for (const failure of [new Failure("refused", "no"), new Failure("unreachable", "nobody listens there")])
+      assert.deepEqual(await ask([failure, { version: "1" }]), { result: failure, said: "", asked: 1 });
   });
 });
