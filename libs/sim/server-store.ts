@@ -2,7 +2,7 @@ import type { BucketConfig, Entry } from "#libs/ports/store.js";
 import type { SeededRandom } from "./random.js";
 
 interface Bucket {
-  readonly identity: string;
+  identity: string;
   readonly ttlMs: number | undefined;
   readonly entries: Map<string, Entry & { readonly writtenAt: number }>;
   revision: number;
@@ -30,7 +30,15 @@ export class ServerStore {
 
   /** For scenarios: an operator's mistake, or a disk that was lost. */
   drop(name: string): void {
+    this.#known(name);
     this.#buckets.delete(name);
+  }
+
+  /** For scenarios: an operator empties it from outside, its identity included (`nats kv purge`, a purged stream). Revisions go on. */
+  empty(name: string): void {
+    const bucket = this.#known(name);
+    bucket.entries.clear();
+    bucket.identity = this.#random.token(16);
   }
 
   clear(): void {
@@ -66,6 +74,12 @@ export class ServerStore {
     if (entry !== undefined && entry.revision !== expected) return "conflict";
     found.entries.delete(key);
     return "removed";
+  }
+
+  #known(name: string): Bucket {
+    const bucket = this.#buckets.get(name);
+    if (bucket !== undefined) return bucket;
+    throw new Error(`no bucket ${name}: there are ${[...this.#buckets.keys()].join(", ") || "none"}`);
   }
 
   #live({ entries, ttlMs }: Bucket, key: string): Entry | undefined {

@@ -28,7 +28,10 @@ export class ServerStreams {
 
   /** For scenarios: an operator's mistake, or a disk that was lost. */
   drop(name: string): void {
-    this.#streams.get(name)?.forgetConnections();
+    const stream = this.#streams.get(name);
+    if (stream === undefined)
+      throw new Error(`no stream ${name}: there are ${[...this.#streams.keys()].join(", ") || "none"}`);
+    stream.forgetConnections();
     this.#streams.delete(name);
   }
 

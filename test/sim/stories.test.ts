@@ -160,26 +160,6 @@ describe("simulation: classic stories", function () {
     });
   });
 
-  it("the bucket of apps is emptied: what runs is adopted, and nothing is killed for it", async () => {
-    await scenario({ seed: "bucket" }, async (cluster) => {
-      await deploy(cluster, 3);
-      await cluster.settled(web);
-      const before = cluster.running(web);
-      cluster.world.server.store.drop(cluster.subjects.bucket("fw.apps"));
-      // Noticed with the next write, and given up when none gets through.
-      await cluster.scale(web, 4).catch(() => {});
-      await cluster.pass(60_000);
-      for (const [agent, tasks] of before)
-        assert.ok(
-          tasks.every((task) => cluster.running(web).get(agent)!.includes(task)),
-          `of agent ${agent}`,
-        );
-      await deploy(cluster, 3);
-      await cluster.settled(web, 120_000);
-      await cluster.until("three to run", () => cluster.countRunning(web) === 3);
-    });
-  });
-
   it("the disk of the server is lost: all that runs is adopted, also of an agent that is slow to come, and nothing is started twice", async () => {
     await scenario({ seed: "disk" }, async (cluster) => {
       await deploy(cluster, 12);

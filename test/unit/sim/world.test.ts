@@ -164,3 +164,27 @@ describe("simulated world", () => {
     assert.deepEqual(second, [2, 3]);
   });
 });
+
+describe("a simulated server's buckets", () => {
+  const server = () => new SimWorld({ seed: "buckets" }).server.store;
+
+  it("have another identity once they were emptied, and no entries, and their revisions go on", () => {
+    const store = server();
+    const { identity } = store.ensure({ name: "b", replicas: 1 });
+    const first = store.put("b", "k", new Uint8Array(), 0);
+    store.empty("b");
+    assert.notEqual(store.ensure({ name: "b", replicas: 1 }).identity, identity);
+    assert.equal(store.get("b", "k"), undefined);
+    assert.equal(store.put("b", "k", new Uint8Array(), first as number), "conflict");
+    assert.equal(store.put("b", "k", new Uint8Array(), 0), (first as number) + 1);
+  });
+
+  it("are known by name: what is not there can be neither emptied nor dropped", () => {
+    const store = server();
+    store.ensure({ name: "b", replicas: 1 });
+    assert.throws(() => store.drop("c"), /no bucket c: there are b/);
+    assert.throws(() => store.empty("c"), /no bucket c: there are b/);
+    store.drop("b");
+    assert.throws(() => store.drop("b"), /there are none/);
+  });
+});
