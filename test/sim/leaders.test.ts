@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { masterApi } from "#protocol/api.js";
+import type { Accept } from "#protocol/launch.js";
+import type { Parcel } from "#libs/sim/server.js";
 import type { SimCluster } from "./cluster.js";
 import { scenario } from "./scenario.js";
 
@@ -8,6 +10,12 @@ const web = "/demo/web";
 const leaseMs = 5000;
 
 const leader = (cluster: SimCluster) => cluster.ask(masterApi.leader, {});
+
+/** How many tasks these accepts would launch. */
+const tasksOf = (accepts: readonly Parcel[]): number =>
+  accepts
+    .map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)) as Accept)
+    .reduce((sum, { tasks }) => sum + tasks.length, 0);
 
 describe("simulation: leaders", function () {
   this.timeout(60_000);
@@ -37,12 +45,24 @@ describe("simulation: leaders", function () {
 
   it("without any master what was offered is launched, what runs goes on, and all is made up for later", async () => {
     await scenario({ seed: "no master" }, async (cluster) => {
+      await leader(cluster);
+      const accepts = cluster.world.server.detain(
+        cluster.subjects.launchAll("a", "accept").replace(".a.", ".*."),
+      );
       await cluster.deploy({ id: web, instances: 6 });
-      await cluster.settled(web);
+      const isAsked = () => tasksOf(accepts.parcels) === 6;
+      await cluster.until("launches of all six to be under way", isAsked);
       cluster.crash("master");
+      assert.equal(cluster.started(web).length, 0);
+      accepts.letGo();
+      await cluster.until("six to run", () => cluster.countRunning(web) === 6, 10_000);
+      assert.equal(cluster.world.nodes.filter(({ name }) => name.startsWith("master")).length, 0);
+
+      // What was not offered cannot be launched, and what runs goes on.
+      const before = cluster.running(web);
       await cluster.scale(web, 8);
       await cluster.pass(60_000);
-      assert.ok(cluster.countRunning(web) >= 6);
+      assert.deepEqual(cluster.running(web), before);
       cluster.start("master");
       await cluster.until("eight to run", () => cluster.countRunning(web) === 8, 20_000);
       await cluster.settled(web);
