@@ -8,7 +8,6 @@ const viewOf = (cluster: SimCluster, agent: string): Promise<AgentView> =>
   cluster.ask(masterApi.agent, { agent });
 
 const drain = (cluster: SimCluster, agent: string, deadlineMs?: number): Promise<AgentView> => {
-  if (deadlineMs !== undefined) cluster.rules.drained(agent);
   return cluster.ask(masterApi.drainAgent, { agent, ...(deadlineMs !== undefined && { deadlineMs }) });
 };
 

@@ -75,7 +75,6 @@ export const works: Record<WorkName, Work> = {
     const deadline = chance.happens(0.5) ? { deadlineMs: Math.round(chance.between(0, 20_000)) } : {};
     for (const other of wishes.drained)
       await wishes.activate(other, () => activate(cluster, other, patienceMs));
-    if ("deadlineMs" in deadline) cluster.rules.drained(agent);
     await wishes.drain(agent, () => cluster.ask(masterApi.drainAgent, { agent, ...deadline }, patienceMs));
   },
 };

@@ -1,5 +1,5 @@
 import type { Accept } from "#protocol/launch.js";
-import { type Offer, offerId, type Session } from "#protocol/offer.js";
+import { isOlderSession, type Offer, offerId, type Session } from "#protocol/offer.js";
 import type { JournalRecord } from "#services/agent/records.js";
 import type { Breach } from "./breaches.js";
 
@@ -15,7 +15,8 @@ interface Asked {
 
 /**
  * R2 An offer is used at most once, only by the framework session it names, only in its epoch and generation. What was asked is
- * overheard at the server; that it was granted is seen in the agent's journal, which has it and the generations in order.
+ * overheard at the server; that it was granted is seen in the agent's journal, which has it and the generations in order. A session
+ * launches nothing on an agent that has answered a later one of its framework.
  */
 export class OffersRule {
   readonly #breach: Breach;
@@ -25,6 +26,8 @@ export class OffersRule {
   readonly #cuts = new Map<string, Cut>();
   /** The highest generation of each that a leader may have heard of. */
   readonly #shown = new Map<string, number>();
+  /** `agent framework` → the latest session that the agent has dealt with. */
+  readonly #sessions = new Map<string, Session>();
 
   constructor(breach: Breach) {
     this.#breach = breach;
@@ -64,6 +67,13 @@ export class OffersRule {
     else this.#cuts.set(agent, last);
   }
 
+  /** The agent has answered this session what it has of the framework's: a cut, earlier ones launch nothing from now on. */
+  reconciled(agent: string, framework: string, session: Session): void {
+    const key = `${agent} ${framework}`;
+    const seen = this.#sessions.get(key);
+    if (seen === undefined || isOlderSession(seen, session)) this.#sessions.set(key, session);
+  }
+
   /** Offers were used for these tasks. */
   accepted(agent: string, record: Accepted): void {
     const tasks = record.tasks.map(({ id }) => id);
@@ -76,10 +86,14 @@ export class OffersRule {
     if (granted < 0)
       return this.#breach(`R2: agent ${agent} takes ${tasks.join(", ")}: ${faults.join("; ")}`);
     this.#used.set(offerId(asked[granted]!.offer), tasks.join(", "));
+    this.reconciled(agent, record.framework, record.session);
   }
 
   #faultOf(agent: string, record: Accepted, { framework, session, offer }: Asked): string | undefined {
     const id = offerId(offer);
+    const seen = this.#sessions.get(`${agent} ${framework}`);
+    if (seen !== undefined && isOlderSession(session, seen))
+      return `session ${text(session)} of ${framework} was fenced off by ${text(seen)}`;
     const { generation = 0, epoch = 0 } = this.#cuts.get(agent) ?? {};
     if (offer.agent !== agent) return `offer ${id} is of another agent`;
     if (offer.framework !== framework || record.framework !== framework)
@@ -95,3 +109,5 @@ export class OffersRule {
 }
 
 const isSame = (a: Session, b: Session): boolean => a.epoch === b.epoch && a.counter === b.counter;
+
+const text = ({ epoch, counter }: Session): string => `${epoch}-${counter}`;

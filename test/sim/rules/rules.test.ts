@@ -69,18 +69,28 @@ function watched() {
     says,
     record,
     subjects,
+    /** What was asked with a reply of this name is answered. */
+    answers: (reply: string, message: object, from = "agent-a") => says(reply, message, { from }),
     begins: (generation: number, epoch = 1) => record({ type: "cut", generation, epoch, hostBoot: "x" }),
-    accepts: (task: string, offer: Partial<Offer> = {}, by = "apps") => {
+    /** Asked by `apps-1`, by a process of its own in each epoch, and granted. Gives where the answer goes. */
+    accepts: (task: string, offer: Partial<Offer> = {}, by = "apps", asker = session): string => {
       const body = JSON.stringify({ ...offered, ...offer });
       const tasks = [spec(task)];
-      says(subjects.launch("a", by, "accept"), {
-        session,
-        offer: { body, seal: "5".repeat(64) },
-        tasks,
-        filterMs: 0,
-      });
-      record({ type: "accepted", framework: by, role: by, session, at: 0, tasks });
+      const accept = { session: asker, offer: { body, seal: "5".repeat(64) }, tasks, filterMs: 0 };
+      const reply = `_INBOX.apps-1.${asker.epoch}.1`;
+      says(subjects.launch("a", by, "accept"), accept, { from: "apps-1", reply });
+      record({ type: "accepted", framework: by, role: by, session: asker, at: 0, tasks });
+      return reply;
     },
+    /** An operator wants it, and the agent knows. */
+    drains: (deadlineMs?: number) => {
+      says(subjects.api("master", "drainAgent"), { agent: "a", deadlineMs });
+      const at = world.wallAtStart + world.schedule.now;
+      const deadline = deadlineMs === undefined ? {} : { deadlineInMs: deadlineMs };
+      record({ type: "drain", number: 1, draining: true, at, ...deadline });
+    },
+    removes: (framework: string) =>
+      says(subjects.removeFramework("a"), { epoch: 1, framework }, { from: "m1" }),
     reports: (number: number, state: TaskState, task = "t"): void => {
       const updates = [{ task, number, state, at: 0 }];
       const batch = { agent: "a", framework: "apps", generation: 1, batch: number, updates };
@@ -132,7 +142,7 @@ const breaks = (rule: string, how: string, act: (scene: Scene) => unknown) =>
 
 describe("simulation: the rules", () => {
   it("are kept by a decent run", () => {
-    const { rules, a, b, reports, leads, begins, accepts, books, says, subjects } = watched();
+    const { rules, a, b, reports, leads, begins, accepts, books, says, answers, subjects } = watched();
     begins(1);
     accepts("one");
     accepts("two", { number: 2 });
@@ -153,6 +163,11 @@ describe("simulation: the rules", () => {
     books(1, 1);
     says(subjects.launch("a", "apps", "kill"), { session, task: "one" });
     a.tasks.signal("one", true);
+    says(subjects.launch("a", "apps", "reconcile"), { session }, { reply: "_INBOX.apps-1.1.1" });
+    answers("_INBOX.apps-1.1.1", { ok: true, generation: 1, tasks: [], more: false });
+    accepts("three", { number: 3 });
+    says(subjects.rescind("a"), { epoch: 2, generation: 1 }, { from: "m2", reply: "_INBOX.m2.1.1" });
+    answers("_INBOX.m2.1.1", { ok: true, report: { agent: "a", epoch: 2 } });
     rules.assertKept();
     assert.equal(rules.stateOf("t"), "killed");
   });
@@ -215,6 +230,50 @@ describe("simulation: the rules", () => {
     begins(2);
   });
 
+  breaks("R2", "a session that was fenced off", ({ begins, accepts, says, answers, subjects }) => {
+    begins(1);
+    const reply = "_INBOX.apps-2.1.1";
+    const later = { epoch: 1, counter: 2 };
+    says(subjects.launch("a", "apps", "reconcile"), { session: later }, { reply, from: "apps-2" });
+    answers(reply, { ok: true, generation: 1, tasks: [], more: false });
+    accepts("one");
+  });
+  breaks("R2", "a session before one that has launched here", ({ begins, accepts }) => {
+    begins(1);
+    const later = { epoch: 2, counter: 1 };
+    accepts("one", { session: later, number: 2 }, "apps", later);
+    accepts("two");
+  });
+
+  breaks("R3", "a task starts again here", ({ a }) => {
+    a.starts(spec("one", 0.1, 1));
+    a.tasks.end("one", { exitCode: 0, reason: "exited" });
+    a.starts(spec("one", 0.1, 1));
+  });
+  /** The agent answers the accept of one task, again and again. */
+  const answersAgain =
+    (...each: readonly { readonly ok: boolean; readonly words?: string; readonly generation?: number }[]) =>
+    ({ begins, accepts, answers }: Pick<Scene, "begins" | "accepts" | "answers">) => {
+      begins(1);
+      const reply = accepts("one");
+      for (const { ok, words = "", generation = 1 } of each) {
+        const answer = ok ? { task: "one", ok } : { task: "one", ok, error: { code: "x", message: words } };
+        answers(reply, { agent: "a", generation, answers: [answer] });
+      }
+    };
+  breaks("R3", "yes, then no", answersAgain({ ok: true }, { ok: false }));
+  breaks("R3", "no, then yes", answersAgain({ ok: false }, { ok: true, generation: 2 }));
+  breaks("R3", "no, then in other words", answersAgain({ ok: false, words: "b" }, { ok: false, words: "c" }));
+  it("R3 is kept by the same again, by other words in another generation, by a no when nothing is left", () => {
+    const scene = watched();
+    answersAgain({ ok: true }, { ok: true, generation: 2 })(scene);
+    scene.record({ type: "collected", tasks: ["one"] });
+    answersAgain({ ok: false })({ ...scene, begins: () => {}, accepts: () => "_INBOX.apps-1.1.1" });
+    scene.rules.assertKept();
+    const other = watched();
+    answersAgain({ ok: false, words: "b" }, { ok: false, words: "c", generation: 2 })(other);
+    other.rules.assertKept();
+  });
   breaks("R3", "a task starts here and there", ({ a, b }) => {
     a.starts(spec("one", 1, 1));
     b.starts(spec("one", 1, 1));
@@ -263,6 +322,61 @@ describe("simulation: the rules", () => {
     says(reply, { ok: true, report: { agent: "a", epoch: 4 } }, { from: "agent-a" });
   });
 
+  for (const verb of ["drain", "removeFramework"] as const)
+    breaks("R6", `an agent's disk knows of a later epoch: ${verb}`, ({ begins, says, answers, subjects }) => {
+      begins(1, 4);
+      says(subjects[verb]("a"), { epoch: 3, framework: "jobs" }, { from: "m1", reply: "_INBOX.m1.1.7" });
+      answers("_INBOX.m1.1.7", { ok: true });
+    });
+  it("R6 is kept when the order was on its way before the agent knew of a later epoch, and when it is refused", () => {
+    const { rules, begins, says, answers, subjects } = watched();
+    const order = { epoch: 3, order: { number: 1, draining: true } };
+    says(subjects.drain("a"), order, { from: "m1", reply: "_INBOX.m1.1.7" });
+    begins(1, 4);
+    answers("_INBOX.m1.1.7", { ok: true });
+    says(subjects.drain("a"), order, { from: "m1", reply: "_INBOX.m1.1.8" });
+    answers("_INBOX.m1.1.8", { ok: false, error: { code: "stale", message: "it is over" } });
+    rules.assertKept();
+  });
+  breaks("R6", "a framework takes the word of an older master", ({ says, answers, subjects }) => {
+    const later = { epoch: 4, counter: 1 };
+    says(
+      subjects.master("apps", "renew"),
+      { session: later },
+      { from: "apps-1", reply: "_INBOX.apps-1.1.1" },
+    );
+    const word = { type: "offers", epoch: 3, offers: [] };
+    says(subjects.frameworkEvent("apps", session), word, { from: "m1", reply: "_INBOX.m1.1.7" });
+    answers("_INBOX.m1.1.7", { ok: true }, "apps-1");
+  });
+  breaks("R6", "a framework goes back to the session of an older master", ({ says, subjects }) => {
+    for (const epoch of [4, 3])
+      says(
+        subjects.master("apps", "renew"),
+        { session: { epoch, counter: 1 } },
+        { from: "apps-1", reply: "_INBOX.apps-1.1.1" },
+      );
+  });
+  it("R6 is kept by a new process, and by one that had not yet heard of the later epoch", () => {
+    const { rules, says, answers, subjects } = watched();
+    const renews = (epoch: number, life: number) =>
+      says(
+        subjects.master("apps", "renew"),
+        { session: { epoch, counter: 1 } },
+        { from: "apps-1", reply: `_INBOX.apps-1.${life}.1` },
+      );
+    renews(2, 1);
+    says(
+      subjects.frameworkEvent("apps", session),
+      { type: "offers", epoch: 2, offers: [] },
+      { from: "m1", reply: "_INBOX.m1.1.7" },
+    );
+    renews(4, 1);
+    answers("_INBOX.m1.1.7", { ok: true }, "apps-1");
+    renews(3, 2);
+    rules.assertKept();
+  });
+
   breaks("R7", "an agent is given up by who was connected a moment ago", async ({ world, node, books }) => {
     await world.runFor(60_000);
     world.serverDies();
@@ -282,5 +396,60 @@ describe("simulation: the rules", () => {
   breaks("R8", "a task is ended that nobody wanted to end", ({ a }) => {
     a.starts(spec("one"));
     a.tasks.signal("one", false);
+  });
+  breaks("R8", "a kill was for a task of that name elsewhere", ({ a, says, subjects }) => {
+    a.starts(spec("one"));
+    says(subjects.launch("b", "apps", "kill"), { session, task: "one" });
+    a.tasks.signal("one", false);
+  });
+  breaks("R8", "another framework was removed", ({ a, begins, accepts, removes }) => {
+    begins(1);
+    accepts("one");
+    a.starts(spec("one"));
+    removes("jobs");
+    a.tasks.signal("one", false);
+  });
+  breaks("R8", "the deadline of the drain has not passed", async ({ world, a, begins, accepts, drains }) => {
+    begins(1);
+    accepts("one");
+    a.starts(spec("one"));
+    drains(5000);
+    await world.runFor(4900);
+    a.tasks.signal("one", false);
+  });
+  breaks("R8", "the drain has no deadline", ({ a, begins, accepts, drains }) => {
+    begins(1);
+    accepts("one");
+    a.starts(spec("one"));
+    drains();
+    a.tasks.signal("one", false);
+  });
+  breaks("R8", "an agent drains itself", ({ a, begins, accepts, record }) => {
+    begins(1);
+    accepts("one");
+    a.starts(spec("one"));
+    record({ type: "drain", number: 1, draining: true, at: 0, deadlineInMs: 0 });
+    a.tasks.signal("one", false);
+  });
+  breaks("R8", "the task came when the drain was over", ({ a, begins, accepts, drains, record }) => {
+    begins(1);
+    drains(0);
+    record({ type: "drain", number: 2, draining: false, at: 0 });
+    accepts("one");
+    a.starts(spec("one"));
+    a.tasks.signal("one", false);
+  });
+  it("R8 is kept by a drain when its deadline has passed, and by the removal of the framework", async () => {
+    for (const end of ["drain", "removal"]) {
+      const { rules, world, a, begins, accepts, drains, removes } = watched();
+      begins(1);
+      accepts("one");
+      a.starts(spec("one"));
+      if (end === "removal") removes("apps");
+      else drains(5000);
+      await world.runFor(5000);
+      a.tasks.signal("one", false);
+      rules.assertKept();
+    }
   });
 });

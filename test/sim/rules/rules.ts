@@ -1,10 +1,12 @@
-import { Register, type RescindReply } from "#protocol/agent.js";
+import { Register, type RemoveFramework, type RescindReply } from "#protocol/agent.js";
+import { masterApi } from "#protocol/api.js";
 import { codec } from "#protocol/codec.js";
 import { decodeId } from "#protocol/ids.js";
-import type { Accept, Kill } from "#protocol/launch.js";
+import type { Accept, AcceptReply, Kill, Reconcile, ReconcileReply } from "#protocol/launch.js";
+import type { Session } from "#protocol/offer.js";
 import { StatusBatch } from "#protocol/status.js";
 import { type Subjects, wildcardOf } from "#protocol/subjects.js";
-import type { TaskSpec, TaskUpdate } from "#protocol/task.js";
+import type { TaskUpdate } from "#protocol/task.js";
 import type { Machine } from "#libs/machine/machine.js";
 import type { SimNode } from "#libs/sim/node.js";
 import type { Parcel } from "#libs/sim/server.js";
@@ -15,6 +17,7 @@ import type { MasterMachine } from "#services/master/machine.js";
 import { defaultSettings, type MasterSettings } from "#services/master/settings.js";
 import type { AgentHost } from "../agent-host.js";
 import { EndsRule } from "./ends.js";
+import { LaunchesRule } from "./launches.js";
 import { LeadersRule } from "./leaders.js";
 import { LossesRule } from "./losses.js";
 import { OffersRule } from "./offers.js";
@@ -34,14 +37,13 @@ export interface RulesOptions {
 
 /**
  * Watches a run for the rules that always hold, from where nobody can deceive it: at the hosts and their disks, at the server, and
- * inside the leading master. R1 resources · R2 offers · R3 here · R4, R5 updates · R6 leaders · R7 losses · R8 ends.
+ * inside the leading master. R1 resources · R2 offers · R3 launches · R4, R5 updates · R6 leaders · R7 losses · R8 ends.
  */
 export class Rules {
   readonly #world: SimWorld;
   readonly #subjects: Subjects;
   readonly #breaches: string[] = [];
-  /** R3 A task id starts at most once, on whatever host. */
-  readonly #startedOn = new Map<string, string>();
+  readonly #launches: LaunchesRule;
   readonly #resources: ResourcesRule;
   readonly #offers: OffersRule;
   readonly #updates: UpdatesRule;
@@ -50,6 +52,8 @@ export class Rules {
   readonly #ends: EndsRule;
   /** What each disk holds. */
   readonly #disks = new Map<string, JournalRecord[]>();
+  /** Where an answer goes → what it tells us. */
+  readonly #awaited = new Map<string, Answered>();
 
   constructor({ world, subjects, agents, settings }: RulesOptions) {
     const breach = (what: string) => this.breach(what);
@@ -60,9 +64,12 @@ export class Rules {
     this.#offers = new OffersRule(breach);
     this.#updates = new UpdatesRule(breach);
     this.#leaders = new LeadersRule(breach);
-    this.#ends = new EndsRule(breach);
+    this.#launches = new LaunchesRule(breach);
+    const now = () => world.schedule.now;
+    const clocksWereSet = () => world.clocksWereSet;
+    this.#ends = new EndsRule({ breach, now, wallAtStart: world.wallAtStart, clocksWereSet });
     const mostPerMinute = Math.max(1, Math.floor(agents * removalShare));
-    this.#losses = new LossesRule({ breach, now: () => world.schedule.now, agentTimeoutMs, mostPerMinute });
+    this.#losses = new LossesRule({ breach, now, agentTimeoutMs, mostPerMinute });
     world.server.came = (parcel) => this.#overhears(parcel);
     world.server.streams.came = (subject, bytes) => {
       if (wildcardOf(subjects.statusAll, subject) !== undefined) this.#updated(bytes);
@@ -84,7 +91,7 @@ export class Rules {
   /** A host, from its first start on. */
   watch({ id, totals, tasks, disk }: Watched): void {
     tasks.starting = (spec) => {
-      this.#startsOnce(id, spec);
+      this.#launches.starts(id, spec.id);
       this.#resources.starting(id, totals, tasks.runningSpecs(), spec);
     };
     tasks.signalling = (task) => this.#ends.signalled(id, task);
@@ -98,16 +105,10 @@ export class Rules {
     disk.lost = (count) => {
       const records = this.#disks.get(id)!;
       records.length -= count;
-      this.#offers.lost(
-        id,
-        records.findLast((record) => record.type === "cut"),
-      );
+      const cut = records.findLast((record) => record.type === "cut");
+      this.#offers.lost(id, cut);
+      this.#leaders.knows(id, cut?.epoch ?? 0);
     };
-  }
-
-  /** An operator wants the tasks of an agent to end. */
-  drained(agent: string): void {
-    this.#ends.drained(agent);
   }
 
   /** A machine of a leading master on this node: looked at after each of its events, and when a turn of them settles. */
@@ -151,35 +152,78 @@ export class Rules {
 
   /** Every message that the server gets. */
   #overhears(parcel: Parcel): void {
-    const { subject, bytes, reply, from = "server" } = parcel;
+    const { subject, bytes, failure, from = "server" } = parcel;
     if (subject.startsWith("_INBOX.")) {
-      if (this.#leaders.isAnswer(subject)) this.#obeyed(subject, bytes);
+      if (bytes.length > 0 && failure === undefined) this.#awaited.get(subject)?.(bytes, from);
       return;
     }
-    if (subject === this.#subjects.leader) return this.#leaders.speaks(from, epochOf(bytes));
+    if (subject === this.#subjects.leader) return void this.#leaders.speaks(from, epochOf(bytes));
     const [, , kind, id, sender, framework, verb] = subject.split(".");
     if (kind === "master" && id === "agent" && framework === "register")
       return this.#registers(decodeId(sender!)!, bytes);
-    if (kind === "framework") return this.#leaders.speaks(from, epochOf(bytes));
+    if (kind === "master" && id === "framework") return this.#asksLeader(parcel, framework!);
+    if (kind === "framework") return this.#leaderSays(parcel);
+    if (kind === "api") return this.#operatorAsks(parcel);
     if (kind !== "agent") return;
-    if (sender === "master") {
-      this.#leaders.speaks(from, epochOf(bytes), framework === "rescind" ? reply : undefined);
-      if (framework === "remove") this.#ends.frameworkRemoved();
-    } else if (sender === "framework" && id !== undefined && framework !== undefined) {
-      if (verb === "accept") this.#offers.asked(decodeId(framework)!, read<Accept>(bytes));
-      if (verb === "kill") this.#ends.killAsked(read<Kill>(bytes).task);
+    if (sender === "master") this.#orders(parcel, decodeId(id!)!, framework!);
+    else if (sender === "framework" && verb !== undefined)
+      this.#asksAgent(parcel, { agent: decodeId(id!)!, framework: decodeId(framework!)!, verb });
+  }
+
+  #await(reply: string | undefined, answered: Answered): void {
+    if (reply !== undefined) this.#awaited.set(reply, answered);
+  }
+
+  #operatorAsks({ subject, bytes }: Parcel): void {
+    const { drainAgent } = masterApi;
+    if (subject !== this.#subjects.api(drainAgent.service, drainAgent.name)) return;
+    const { agent, deadlineMs } = read<{ readonly agent: string; readonly deadlineMs?: number }>(bytes);
+    if (deadlineMs !== undefined) this.#ends.drainAsked(agent);
+  }
+
+  #orders({ bytes, reply, from = "server" }: Parcel, agent: string, verb: string): void {
+    const word = this.#leaders.speaks(from, epochOf(bytes), agent);
+    if (verb === "remove") this.#ends.frameworkRemoved(agent, read<RemoveFramework>(bytes).framework);
+    this.#await(reply, (answer) => {
+      const { ok, report } = read<Order>(answer);
+      if (ok) this.#leaders.obeyed(agent, word, report?.epoch);
+    });
+  }
+
+  /** Only what is taken is answered. Who is superseded says so whatever the epoch. */
+  #leaderSays({ bytes, reply, from = "server" }: Parcel): void {
+    const { epoch, type } = read<{ readonly epoch: number; readonly type: string }>(bytes);
+    const word = this.#leaders.speaks(from, epoch);
+    if (type !== "superseded") this.#await(reply, (_, process) => this.#leaders.taken(process, word));
+  }
+
+  #asksLeader({ bytes, reply, from = "server" }: Parcel, verb: string): void {
+    if (verb !== "bucket") this.#speaksFor(from, reply, read<{ readonly session?: Session }>(bytes).session);
+  }
+
+  #speaksFor(process: string, reply: string | undefined, session?: Session): void {
+    if (reply !== undefined)
+      this.#leaders.answersTo(process, reply.slice(0, reply.lastIndexOf(".")), session?.epoch);
+  }
+
+  #asksAgent({ bytes, reply, from = "server" }: Parcel, { agent, framework, verb }: Asked): void {
+    const asked = read<Accept | Kill | Reconcile>(bytes);
+    this.#speaksFor(from, reply, asked.session);
+    if (verb === "kill") return this.#ends.killAsked(agent, (asked as Kill).task);
+    if (verb === "accept") {
+      this.#offers.asked(framework, asked as Accept);
+      return this.#await(reply, (answer) =>
+        this.#launches.answered(agent, framework, read<AcceptReply>(answer)),
+      );
     }
+    this.#await(reply, (answer) => {
+      if (read<ReconcileReply>(answer).ok) this.#offers.reconciled(agent, framework, asked.session);
+    });
   }
 
   #registers(agent: string, bytes: Uint8Array): void {
     const register = registrations.decode(bytes);
     if (register.ok) this.#offers.registers(agent, register.value.report.generation);
-  }
-
-  #obeyed(subject: string, bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    const answer = read<RescindReply>(bytes);
-    if (answer.ok) this.#leaders.obeyed(subject, answer.report.agent, answer.report.epoch);
   }
 
   #updated(bytes: Uint8Array): void {
@@ -189,16 +233,28 @@ export class Rules {
   }
 
   #recorded(agent: string, record: JournalRecord): void {
-    if (record.type === "cut") this.#offers.cut(agent, record);
-    if (record.type === "accepted") this.#offers.accepted(agent, record);
-  }
-
-  #startsOnce(host: string, { id }: TaskSpec): void {
-    const before = this.#startedOn.get(id);
-    if (before !== undefined) this.breach(`R3: task ${id} starts on ${host}, and had started on ${before}`);
-    this.#startedOn.set(id, host);
+    if (record.type === "cut") {
+      this.#offers.cut(agent, record);
+      this.#leaders.knows(agent, record.epoch);
+    } else if (record.type === "accepted") {
+      this.#offers.accepted(agent, record);
+      this.#ends.accepted(agent, record);
+    } else if (record.type === "drain") this.#ends.drainRecorded(agent, record);
+    else if (record.type === "collected") this.#launches.collected(agent, record.tasks);
   }
 }
+
+/** An answer comes to the server: what it says, and which node says so. */
+type Answered = (answer: Uint8Array, from: string) => void;
+
+interface Asked {
+  readonly agent: string;
+  readonly framework: string;
+  readonly verb: string;
+}
+
+/** What agents answer to the orders of a leader. */
+type Order = { readonly ok: boolean } & Partial<Extract<RescindReply, { readonly ok: true }>>;
 
 type Watched = Pick<AgentHost, "id" | "totals" | "tasks" | "disk">;
 
