@@ -149,6 +149,11 @@ export class AgentHost {
     await this.#sandboxes.create(task, undefined);
   }
 
+  /** Somebody on the host removes it. */
+  async loseSandbox(task: string): Promise<void> {
+    await this.#sandboxes.remove(task);
+  }
+
   /** Task ids of the sandboxes that are there. */
   sandboxes(): Promise<string[]> {
     return this.#sandboxes.all();

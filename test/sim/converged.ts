@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { masterApi } from "#protocol/api.js";
 import type { AppView } from "#protocol/app.js";
-import { jobsApi } from "#protocol/job.js";
+import { type Attempt, jobsApi } from "#protocol/job.js";
 import { contains, sum } from "#libs/core/resources.js";
 import { isTerminal } from "#libs/core/task-state.js";
 import { defaultSettings } from "#services/master/settings.js";
@@ -16,7 +16,7 @@ const sweepMs = 61_000;
 
 /**
  * After all changes: every party believes what is true. Waits until it is so, since repairs take their time (a report 5 s, a lost
- * delivery 30 s, the registry's comparison 30 s); what is never repaired fails.
+ * delivery 30 s, the registry's comparison 30 s); what is never repaired fails, and so does a rule that was broken meanwhile.
  */
 export async function assertConverged(
   cluster: SimCluster,
@@ -28,13 +28,29 @@ export async function assertConverged(
     try {
       await beforeLook();
       await assertAgreement(cluster);
-      return;
+      break;
     } catch (cause) {
       if (cluster.world.schedule.now >= limit) throw cause;
       cluster.rules.assertKept();
       await cluster.pass(1000);
     }
   }
+  cluster.rules.assertKept();
+}
+
+/** Waits until a run has ended. One that may not run twice waits for its agent. */
+export async function assertEnds(
+  cluster: SimCluster,
+  { job, run }: { readonly job: string; readonly run: string },
+  limitMs: number,
+): Promise<void> {
+  const isAway = ({ agent, endedAt }: Attempt) => endedAt === undefined && !cluster.isHere(agent);
+  await cluster.untilSeen(
+    `run ${run} of ${job} to end`,
+    () => cluster.runOf(job, run),
+    ({ completedAt, attempts }) => completedAt !== undefined || attempts.some(isAway),
+    limitMs,
+  );
 }
 
 /** It was removed, and its last tasks are on agents that nobody can ask: it is there until they are back. */

@@ -4,7 +4,7 @@ import { kinds } from "./mixture.js";
 import { run } from "./run.js";
 import { runSeeds } from "./seeds.js";
 import { commandOf, shrink } from "./shrink.js";
-import type { Told } from "./worker.js";
+import type { Told } from "./told.js";
 
 const usage = `npm run sim -- [--seeds N] [--from N] [--minutes N] [--jobs N] [--twice]
 npm run sim -- --seed N [--without kind,…] [--only step,…] [--quiet]

@@ -1,10 +1,9 @@
 import type { AppView } from "#protocol/app.js";
-import type { Attempt } from "#protocol/job.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { fractionOf } from "#libs/core/hash.js";
 import type { Scripts } from "#libs/sim/executor.js";
 import { isTransient, serviceNames, SimCluster } from "./cluster.js";
-import { assertConverged, waitsForTheAway } from "./converged.js";
+import { assertConverged, assertEnds, waitsForTheAway } from "./converged.js";
 import { type Mixture, mixtureOf, mixtureText } from "./mixture.js";
 import { chanceOf, planOf, type Step } from "./plan.js";
 import { troubles } from "./troubles.js";
@@ -157,15 +156,7 @@ async function allIsWell(cluster: SimCluster, wishes: Wishes): Promise<void> {
       throw new Error(wishes.faultOf(await apps()) ?? String(cause), { cause });
     });
   await makeRoom(cluster, wishes);
-  // One that may not run twice waits for its agent.
-  const isAway = ({ agent, endedAt }: Attempt) => endedAt === undefined && !cluster.isHere(agent);
-  for (const { job, run } of wishes.started)
-    await cluster.untilSeen(
-      `run ${run} of ${job} to end`,
-      () => cluster.runOf(job, run),
-      ({ completedAt, attempts }) => completedAt !== undefined || attempts.some(isAway),
-      settleMostMs,
-    );
+  for (const started of wishes.started) await assertEnds(cluster, started, settleMostMs);
   // What was not answered may yet be done.
   await assertConverged(cluster, settleMostMs, () => makeRoom(cluster, wishes));
 }

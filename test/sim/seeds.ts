@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Asked, Told } from "./worker.js";
+import type { Asked, Told } from "./told.js";
 
 export interface SeedsOptions {
   readonly from: number;
