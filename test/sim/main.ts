@@ -1,10 +1,10 @@
-import { parseArgs } from "node:util";
 import spinner from "yocto-spinner";
 import { kinds } from "./mixture.js";
-import { run } from "./run.js";
+import { run, type RunOptions } from "./run.js";
 import { runSeeds } from "./seeds.js";
 import { commandOf, shrink } from "./shrink.js";
 import type { Told } from "./told.js";
+import { type Wanted, wantedIn } from "./wanted.js";
 
 const usage = `npm run sim -- [--seeds N] [--from N] [--minutes N] [--jobs N] [--twice]
 npm run sim -- --seed N [--without kind,…] [--only step,…] [--quiet]
@@ -21,49 +21,20 @@ npm run sim -- --seed N [--without kind,…] [--only step,…] [--quiet]
 /** After so many failures it is known well enough that something is wrong. */
 const failuresMost = 5;
 const shrinkMostMs = 60_000;
+/** A seed takes less than a second. */
+const seedMostMs = 120_000;
 const now = () => performance.now();
 
-/** Exit code 1: a rule was broken; 2: wrong usage. */
+/** Exit code 1: a rule was broken, or a seed did not come to its end; 2: wrong usage. */
 async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seeds: { type: "string", default: "100" },
-      from: { type: "string", default: "1" },
-      minutes: { type: "string" },
-      jobs: { type: "string", default: "1" },
-      twice: { type: "boolean", default: false },
-      seed: { type: "string" },
-      without: { type: "string", default: "" },
-      only: { type: "string" },
-      quiet: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(usage);
-    return 0;
-  }
-  const { seed, without, only, quiet } = values;
-  if (seed !== undefined) {
-    const chosen = { ...(only !== undefined && { only: setOf(only) }), without: setOf(without) };
-    return replay({ seed, ...chosen, detailed: !quiet });
-  }
-  return many({
-    count: numberOf("seeds", values.seeds),
-    from: numberOf("from", values.from),
-    jobs: numberOf("jobs", values.jobs),
-    mostMs: values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes) * 60_000,
-    twice: values.twice,
-  });
+  const wanted = wantedIn(args);
+  if (wanted.type === "replay") return replay(wanted.run);
+  if (wanted.type === "many") return many(wanted);
+  process.stdout.write(usage);
+  return 0;
 }
 
-async function replay(options: Parameters<typeof run>[0]): Promise<number> {
-  const unknown = [...(options.without ?? [])].filter(
-    (kind) => kind !== "away" && !(kinds as readonly string[]).includes(kind),
-  );
-  if (unknown.length > 0)
-    throw new Error(`no such kind: ${unknown.join(", ")}; there are ${kinds.join(", ")}, away`);
+async function replay(options: RunOptions): Promise<number> {
   const { mixture, failure, ending, virtualMs, events, trace } = await run(options);
   if (options.detailed === true)
     process.stdout.write(`${trace().filter(isTelling).map(asStory).join("\n")}\n\n`);
@@ -83,13 +54,7 @@ function asStory(line: string): string {
   return `${(Number(time) / 1000).toFixed(4).padStart(10)}  ${who.padEnd(9)} ${rest.join(" ")}`;
 }
 
-interface Many {
-  readonly count: number;
-  readonly from: number;
-  readonly jobs: number;
-  readonly mostMs: number;
-  readonly twice: boolean;
-}
+type Many = Extract<Wanted, { readonly type: "many" }>;
 
 async function many({ count, from, jobs, mostMs, twice }: Many): Promise<number> {
   const began = now();
@@ -119,10 +84,10 @@ async function many({ count, from, jobs, mostMs, twice }: Many): Promise<number>
   let isStopped = false;
   process.once("SIGINT", () => (isStopped = true));
   const isEnough = () => isStopped || failed.length >= failuresMost;
-  await runSeeds({ from, count, jobs, mostMs, twice, now, told, isEnough });
+  await runSeeds({ from, count, jobs, mostMs, seedMostMs, twice, now, told, isEnough });
   progress?.stop();
 
-  for (const each of failed) await tell(each);
+  for (const each of failed) if (each.isLost !== true) await tell(each);
   const tookMs = now() - began;
   process.stdout.write(
     `${done} of ${count} seeds from ${from} on in ${seconds(tookMs)} (${((done / tookMs) * 1000).toFixed(1)} seeds/s, ${jobs} threads): ` +
@@ -141,15 +106,6 @@ async function tell({ seed }: Told): Promise<void> {
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-
-const setOf = (text: string): Set<string> => new Set(text.split(",").filter(Boolean));
-
-function numberOf(name: string, text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
-    throw new Error(`--${name}: expected a whole number from 1, found ${text}`);
-  return number;
-}
 
 try {
   process.exitCode = await main(process.argv.slice(2));

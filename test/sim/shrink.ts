@@ -1,11 +1,16 @@
 import { kinds } from "./mixture.js";
-import { type Outcome, run, type RunOptions } from "./run.js";
+import { type Outcome, run as runSeed, type RunOptions } from "./run.js";
 
 /**
  * The least of a seed that still fails: kinds are left out one after the other, then single steps, as long as the failure stays (whatever
- * its words). Stops after `mostMs` of real time by `now`.
+ * its words). Stops after `mostMs` of real time by `now`. `run`: how a seed is run.
  */
-export async function shrink(outcome: Outcome, mostMs: number, now: () => number): Promise<RunOptions> {
+export async function shrink(
+  outcome: Pick<Outcome, "seed" | "mixture">,
+  mostMs: number,
+  now: () => number,
+  run: (options: RunOptions) => Promise<Pick<Outcome, "failure" | "steps">> = runSeed,
+): Promise<RunOptions> {
   const { seed } = outcome;
   const until = now() + mostMs;
   const fails = async (options: RunOptions) => (await run(options)).failure !== undefined;

@@ -9,6 +9,8 @@ export interface Asked {
 export interface Told {
   readonly seed: number;
   readonly failure?: string;
+  /** It did not come to its end: its thread died of it, or it hung. Told by who asked. */
+  readonly isLost?: boolean;
   readonly virtualMs: number;
   readonly events: number;
 }
