@@ -15,7 +15,7 @@ import { Leader } from "./leader.js";
 import { Offers } from "./offers.js";
 import { Reconciling } from "./reconciling.js";
 import { type FrameworkTask, isLast, type Scheduler } from "./scheduler.js";
-import type { FrameworkViews } from "./service.js";
+import type { FrameworkViews, WatchFramework } from "./service.js";
 import type { FrameworkSettings } from "./settings.js";
 import { Tasks } from "./tasks.js";
 
@@ -36,6 +36,7 @@ const usualFilterMs = 5000;
 export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect>, FrameworkViews {
   readonly #scheduler: Scheduler;
   readonly #filterMs: number;
+  readonly #watch: ReturnType<WatchFramework> | undefined;
   readonly #ids: TermIds;
   readonly #deliveries = new Deliveries();
   readonly #tasks: Tasks;
@@ -106,6 +107,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
       },
       gone: (at, agent) => this.#gone(at, agent),
     });
+    this.#watch = settings.watch?.(this);
     this.#leader = new Leader({
       settings,
       filterMs: this.#filterMs,
@@ -141,6 +143,7 @@ export class FrameworkMachine implements Machine<FrameworkEvent, FrameworkEffect
     this.#isHandling = false;
     const effects = this.#effects;
     this.#effects = [];
+    this.#watch?.(event, effects);
     return effects;
   }
 

@@ -161,7 +161,7 @@ const isFrameworks = (effect: { readonly type: string }): effect is FrameworkDoe
   effect.type === "framework";
 
 function serviceTerm(
-  { id, role, name = id, failoverTimeoutMs }: ServiceOptions,
+  { id, role, name = id, failoverTimeoutMs, watch }: ServiceOptions,
   { epoch }: Term,
   { identity: bucket, loaded }: Vault,
   vault: TermVault,
@@ -169,7 +169,7 @@ function serviceTerm(
 ): ServiceTerm {
   const timeout = failoverTimeoutMs === undefined ? {} : { failoverTimeoutMs };
   return {
-    framework: { id, role, name, ...timeout, epoch, bucket, loaded },
+    framework: { id, role, name, ...timeout, epoch, bucket, loaded, watch },
     epoch,
     bucket,
     loaded,

@@ -4,7 +4,7 @@ import type { Refusal } from "#protocol/errors.js";
 import type { Result } from "#protocol/result.js";
 import type { Subjects } from "#protocol/subjects.js";
 import type { Door } from "#libs/machine/door.js";
-import type { Machine } from "#libs/machine/machine.js";
+import type { Machine, Tick } from "#libs/machine/machine.js";
 import type { WriteOutcome } from "#libs/machine/vault.js";
 import type { Bus } from "#libs/ports/bus.js";
 import type { Clock } from "#libs/ports/clock.js";
@@ -104,6 +104,7 @@ export interface ServiceOptions {
   readonly failoverTimeoutMs?: number;
   /** Copies that the bucket has in a cluster of NATS servers; 1 unless given. */
   readonly replicas?: number;
+  readonly watch?: WatchFramework | undefined;
 }
 
 export interface FrameworkPorts {
@@ -146,6 +147,11 @@ export interface ServedApi {
   answer(answer: Answer): void;
   close(): void;
 }
+
+/** For checks: is handed the machine of each term, and gives what is told of each event and of what followed from it. */
+export type WatchFramework = (
+  machine: Pick<FrameworkViews, "tasks">,
+) => (event: FrameworkEvent | Tick, effects: readonly FrameworkEffect[]) => void;
 
 /** What a service may ask its FrameworkMachine (machine.ts) between events. */
 export interface FrameworkViews {

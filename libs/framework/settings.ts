@@ -1,3 +1,5 @@
+import type { WatchFramework } from "./service.js";
+
 /** What a FrameworkMachine is made from, for one term. */
 export interface FrameworkSettings {
   readonly id: string;
@@ -12,4 +14,5 @@ export interface FrameworkSettings {
   readonly loaded: ReadonlyMap<string, unknown>;
   /** What is declined is not wanted for so long. 5000 unless given. */
   readonly filterMs?: number;
+  readonly watch?: WatchFramework | undefined;
 }

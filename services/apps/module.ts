@@ -1,6 +1,7 @@
 import { ContainerModule } from "inversify";
 import { Subjects } from "#protocol/subjects.js";
 import type { Stop } from "#libs/framework/runtime.js";
+import type { ServiceOptions } from "#libs/framework/service.js";
 import { provide } from "#libs/ports/provide.js";
 import { ports, token } from "#libs/ports/tokens.js";
 import { runApps } from "./service.js";
@@ -10,9 +11,10 @@ import type { AppsSettings } from "./settings.js";
 export type StartApps = (crashed: (cause: unknown) => void) => Stop;
 export const apps = token<StartApps>("apps");
 
-export type AppsOptions = Pick<AppsSettings, "cluster" | "framework" | "role" | "replicas">;
+export type AppsOptions = Pick<AppsSettings, "cluster" | "framework" | "role" | "replicas"> &
+  Pick<ServiceOptions, "watch">;
 
-export const appsModule = ({ cluster, framework, role, replicas }: AppsOptions): ContainerModule =>
+export const appsModule = ({ cluster, framework, role, replicas, watch }: AppsOptions): ContainerModule =>
   new ContainerModule((options) => {
     provide(
       options,
@@ -21,7 +23,7 @@ export const appsModule = ({ cluster, framework, role, replicas }: AppsOptions):
       (bus, streams, store, clock, random, log, lease) => (crashed) =>
         runApps(
           { bus, streams, store, clock, random, log, lease, subjects: new Subjects(cluster) },
-          { id: framework, role, replicas },
+          { id: framework, role, replicas, watch },
           crashed,
         ),
     );

@@ -20,7 +20,6 @@ import { Refused } from "#services/gateway/answer.js";
 import { type BusApi, busApi } from "#services/gateway/bus-api.js";
 import { jobs, jobsModule } from "#services/jobs/module.js";
 import { master, masterModule } from "#services/master/module.js";
-import type { WatchMachine } from "#services/master/service.js";
 import type { MasterSettings } from "#services/master/settings.js";
 import { AgentHost } from "./agent-host.js";
 import { Rules } from "./rules/rules.js";
@@ -50,11 +49,31 @@ export const serviceNames = ["master", "apps", "jobs"] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
 const clusterName = "sim";
-type MasterModuleParts = { readonly settings: Partial<MasterSettings>; readonly watch: WatchMachine };
-const modules: Record<ServiceName, (name: string, parts: MasterModuleParts) => ContainerModule> = {
-  master: (name, parts) => masterModule({ cluster: clusterName, name, replicas: 1, ...parts }),
-  apps: () => appsModule({ cluster: clusterName, framework: "apps", role: "apps", replicas: 1 }),
-  jobs: () => jobsModule({ cluster: clusterName, framework: "jobs", role: "jobs", replicas: 1 }),
+interface ModuleParts {
+  readonly name: string;
+  readonly settings: Partial<MasterSettings>;
+  readonly rules: Rules;
+  readonly node: SimNode;
+}
+const modules: Record<ServiceName, (parts: ModuleParts) => ContainerModule> = {
+  master: ({ name, settings, rules, node }) =>
+    masterModule({ cluster: clusterName, name, replicas: 1, settings, watch: rules.watchMaster(node) }),
+  apps: ({ name, rules }) =>
+    appsModule({
+      cluster: clusterName,
+      framework: "apps",
+      role: "apps",
+      replicas: 1,
+      watch: rules.watchFramework(name),
+    }),
+  jobs: ({ name, rules }) =>
+    jobsModule({
+      cluster: clusterName,
+      framework: "jobs",
+      role: "jobs",
+      replicas: 1,
+      watch: rules.watchFramework(name),
+    }),
 };
 type Start = (crashed: (cause: unknown) => void) => unknown;
 const starts: Record<ServiceName, Token<Start>> = {
@@ -99,8 +118,7 @@ export class SimCluster {
     const node = this.world.node(name, { link: this.#link, turnMs });
     this.#processes.set(name, node);
     const container = new Container();
-    const watch: WatchMachine = service === "master" ? this.rules.watchMaster(node) : (machine) => machine;
-    container.load(simModule(node), modules[service](name, { settings, watch }));
+    container.load(simModule(node), modules[service]({ name, settings, rules: this.rules, node }));
     container.get<Start>(starts[service])((cause) => this.#crashed(name, cause));
   }
 

@@ -7,6 +7,7 @@ import type { Session } from "#protocol/offer.js";
 import { StatusBatch } from "#protocol/status.js";
 import { type Subjects, wildcardOf } from "#protocol/subjects.js";
 import type { TaskUpdate } from "#protocol/task.js";
+import type { WatchFramework } from "#libs/framework/service.js";
 import type { Machine } from "#libs/machine/machine.js";
 import type { SimNode } from "#libs/sim/node.js";
 import type { Parcel } from "#libs/sim/server.js";
@@ -17,6 +18,7 @@ import type { MasterMachine } from "#services/master/machine.js";
 import { defaultSettings, type MasterSettings } from "#services/master/settings.js";
 import type { AgentHost } from "../agent-host.js";
 import { EndsRule } from "./ends.js";
+import { FrameworksRule } from "./frameworks.js";
 import { LaunchesRule } from "./launches.js";
 import { LeadersRule } from "./leaders.js";
 import { LossesRule } from "./losses.js";
@@ -37,13 +39,14 @@ export interface RulesOptions {
 
 /**
  * Watches a run for the rules that always hold, from where nobody can deceive it: at the hosts and their disks, at the server, and
- * inside the leading master. R1 resources · R2 offers · R3 launches · R4, R5 updates · R6 leaders · R7 losses · R8 ends.
+ * inside the leading master and the frameworks. R1 resources · R2 offers · R3 launches · R4, R5 updates · R6 leaders · R7 losses · R8 ends.
  */
 export class Rules {
   readonly #world: SimWorld;
   readonly #subjects: Subjects;
   readonly #breaches: string[] = [];
   readonly #launches: LaunchesRule;
+  readonly #frameworks: FrameworksRule;
   readonly #resources: ResourcesRule;
   readonly #offers: OffersRule;
   readonly #updates: UpdatesRule;
@@ -65,6 +68,7 @@ export class Rules {
     this.#updates = new UpdatesRule(breach);
     this.#leaders = new LeadersRule(breach);
     this.#launches = new LaunchesRule(breach);
+    this.#frameworks = new FrameworksRule(breach);
     const now = () => world.schedule.now;
     const clocksWereSet = () => world.clocksWereSet;
     this.#ends = new EndsRule({ breach, now, wallAtStart: world.wallAtStart, clocksWereSet });
@@ -130,6 +134,11 @@ export class Rules {
         ...(machine.settle && { settle: (at) => looked(machine.settle!(at)) }),
       };
     };
+  }
+
+  /** The machines of a framework's process: looked at after each of their events. */
+  watchFramework(process: string): WatchFramework {
+    return this.#frameworks.watch(process);
   }
 
   /** The last state that the stream has got of a task. */
