@@ -44,6 +44,7 @@ export class Apps {
   readonly #afterIntent = new Map<Intent, ((at: Instant) => void)[]>();
   /** Apps of which a note is being stored, and whether there is more to note by now. */
   readonly #noting = new Map<string, { again: boolean }>();
+  #isLossSaid = false;
 
   /** `bucket`: its identity. */
   constructor({ records, tombstones }: Loaded, bucket: string, outbox: Outbox) {
@@ -181,12 +182,21 @@ export class Apps {
     const record = { app, deployment: adoption(app, at), failures: 0 };
     const adopted = this.#add(new ManagedApp(record, { isAdopted: true }));
     this.#note(adopted);
+    this.#sayLoss(at);
     this.#outbox.announce(at, {
       type: "adopted",
       about: adopted.id,
       message: `${adopted.id} was not in the store: it is what its tasks say, version ${app.version}`,
     });
     return adopted;
+  }
+
+  /** Once a term, with the first app that shows it. */
+  #sayLoss(at: Instant): void {
+    if (this.#isLossSaid) return;
+    this.#isLossSaid = true;
+    this.#outbox.say(storeLost, {});
+    this.#outbox.announce(at, { type: "store-lost", about: "apps", message: storeLost });
   }
 
   #failed(at: Instant, app: ManagedApp): void {
@@ -267,6 +277,10 @@ export class Apps {
     this.#outbox.store(appKey(id), record, then);
   }
 }
+
+const storeLost =
+  "the store of apps was lost: apps are made anew from their tasks, as these were launched; what no task tells is to be asked for " +
+  "again: apps without a running task (scaled to 0, waiting, backing off), changes and scalings that launched nothing; apps that were being deleted are back";
 
 const adoption = (app: App, at: Instant): Deployment => ({
   id: `adopted-${app.version}`,

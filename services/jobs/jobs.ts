@@ -41,6 +41,7 @@ export class Jobs {
   readonly #going = new Set<string>();
   #released: Held[] = [];
   #loaded: Loaded | undefined;
+  #isLossSaid = false;
 
   /** `bucket`: its identity. */
   constructor(loaded: Loaded, bucket: string, outbox: Outbox) {
@@ -304,6 +305,11 @@ export class Jobs {
     const run = new ManagedRun(adoptedRun(data), at);
     job.add(run);
     this.#save(run);
+    if (!this.#isLossSaid) {
+      this.#isLossSaid = true;
+      this.#outbox.say(storeLost, {});
+      this.#outbox.announce(at, { type: "store-lost", about: "jobs", message: storeLost });
+    }
     this.#outbox.announce(at, {
       type: "adopted",
       about: job.id,
@@ -332,3 +338,9 @@ export class Jobs {
     if (this.#condemned.delete(task)) this.#kills = undefined;
   }
 }
+
+/** Said once a term, with the first run that shows it. */
+const storeLost =
+  "the store of jobs was lost: jobs and runs are made anew from the tasks that run; what no task tells is to be asked for again: " +
+  "jobs without a running task, runs that waited; runs that had ended and their results are gone, the attempts of those that run " +
+  "are counted anew, and jobs that were being deleted are back";

@@ -75,7 +75,15 @@ describe("apps: under the next leader", () => {
     assert.equal(view(play).app.definition.instances, 3); // the newest task was launched for 3
     assert.equal(view(play, "/demo/other").settled, true);
     assert.equal(play.killed.length, 0);
+    const lost = play.events.filter(({ type }) => type === "store-lost");
+    assert.deepEqual(
+      lost.map(({ about }) => about),
+      ["apps"],
+      "said once, for both apps",
+    );
+    assert.match(lost[0]!.message, /apps without a running task \(scaled to 0/);
     play.failover();
     assert.equal(view(play).settled, true);
+    assert.equal(announced(play).filter((type) => type === "store-lost").length, 1);
   });
 });

@@ -43,6 +43,9 @@ describe("jobs: under the next leader", () => {
     assert.equal(runOf(play, run.id).status, "ACTIVE");
     assert.equal(start(play, "k").id, run.id);
     assert.deepEqual(play.killed, []);
+    const lost = play.events.filter(({ type }) => type === "store-lost");
+    assert.equal(lost.length, 1, "said once");
+    assert.match(lost[0]!.message, /jobs without a running task/);
     play.ends(only(play), { state: "finished", exitCode: 0 });
     play.failover();
     assert.equal(runOf(play, run.id).status, "SUCCESS");
