@@ -20,12 +20,9 @@ export class Refusals {
     if (!this.#answers.has(key)) this.#answers.set(key, answer);
   }
 
-  /** A tombstone. */
+  /** A tombstone; one that was refused before it was killed is refused in the words of then. */
   bury(framework: string, task: string): void {
-    this.#answers.set(
-      keyOf(framework, task),
-      refusal("task-refused", `task ${task} was killed before it came here`),
-    );
+    this.remember(framework, task, refusal("task-refused", `task ${task} was killed before it came here`));
   }
 
   forgetAll(): void {

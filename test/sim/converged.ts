@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { masterApi } from "#protocol/api.js";
 import type { AppView } from "#protocol/app.js";
-import { type Attempt, jobsApi } from "#protocol/job.js";
+import { type Attempt, type Run, jobsApi } from "#protocol/job.js";
 import { contains, sum } from "#libs/core/resources.js";
 import { isTerminal } from "#libs/core/task-state.js";
 import { defaultSettings } from "#services/master/settings.js";
@@ -38,14 +38,14 @@ export async function assertConverged(
   cluster.rules.assertKept();
 }
 
-/** Waits until a run has ended. One that may not run twice waits for its agent. */
+/** Waits until a run has ended, and gives it. One that may not run twice waits for its agent. */
 export async function assertEnds(
   cluster: SimCluster,
   { job, run }: { readonly job: string; readonly run: string },
   limitMs: number,
-): Promise<void> {
+): Promise<Run> {
   const isAway = ({ agent, endedAt }: Attempt) => endedAt === undefined && !cluster.isHere(agent);
-  await cluster.untilSeen(
+  return cluster.untilSeen(
     `run ${run} of ${job} to end`,
     () => cluster.runOf(job, run),
     ({ completedAt, attempts }) => completedAt !== undefined || attempts.some(isAway),

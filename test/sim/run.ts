@@ -156,7 +156,10 @@ async function allIsWell(cluster: SimCluster, wishes: Wishes): Promise<void> {
       throw new Error(wishes.faultOf(await apps()) ?? String(cause), { cause });
     });
   await makeRoom(cluster, wishes);
-  for (const started of wishes.started) await assertEnds(cluster, started, settleMostMs);
+  for (const started of wishes.started) {
+    const fault = wishes.faultOfRun(await assertEnds(cluster, started, settleMostMs));
+    if (fault !== undefined) throw new Error(fault);
+  }
   // What was not answered may yet be done.
   await assertConverged(cluster, settleMostMs, () => makeRoom(cluster, wishes));
 }

@@ -1,3 +1,4 @@
+import type { Run } from "#protocol/job.js";
 import type { AppView } from "#protocol/app.js";
 import { isTransient, refusalOf } from "./cluster.js";
 
@@ -11,7 +12,8 @@ type Change = "absent" | Partial<Exclude<Wish, "absent">>;
 export class Wishes {
   /** What each app may be. Not mentioned: absent. */
   readonly #possible = new Map<string, readonly Wish[]>();
-  readonly started: { readonly job: string; readonly run: string }[] = [];
+  readonly started: StartedRun[] = [];
+  readonly #stopped = new Set<string>();
   readonly #drained = new Set<string>();
   #jobs = 0;
 
@@ -31,13 +33,27 @@ export class Wishes {
   }
 
   /** Starts a run of a new job: what was answered has to come to its end. */
-  async start(submit: (job: string) => Promise<string>): Promise<void> {
+  async start(submit: (job: string) => Promise<string>): Promise<StartedRun | undefined> {
     const job = `demo.job-${++this.#jobs}`;
     try {
-      this.started.push({ job, run: await submit(job) });
+      const started = { job, run: await submit(job) };
+      this.started.push(started);
+      return started;
     } catch (cause) {
       if (!isTransient(cause)) throw cause;
+      return undefined;
     }
+  }
+
+  /** Stops a run: what was answered counts for good. One that had ended before is as it was. */
+  async stop(run: string, ask: () => Promise<Run>): Promise<void> {
+    if ((await ask()).completedAt === undefined) this.#stopped.add(run);
+  }
+
+  /** In words, what is wrong about a run that has ended; undefined when nothing is. */
+  faultOfRun({ id, job, stopRequested }: Pick<Run, "id" | "job" | "stopRequested">): string | undefined {
+    if (stopRequested || !this.#stopped.has(id)) return undefined;
+    return `run ${id} of ${job} was stopped, as was answered, and does not know of it`;
   }
 
   /** Agents that may be drained. One that is not known yet cannot be. */
@@ -74,6 +90,11 @@ export class Wishes {
     }
     return undefined;
   }
+}
+
+export interface StartedRun {
+  readonly job: string;
+  readonly run: string;
 }
 
 const wishOf = ({ app: { definition } }: AppView): Wish => ({

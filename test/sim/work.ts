@@ -3,7 +3,7 @@ import { appsApi } from "#protocol/app.js";
 import { jobsApi } from "#protocol/job.js";
 import type { SeededRandom } from "#libs/sim/random.js";
 import { refusalOf, serviceNames, type SimCluster } from "./cluster.js";
-import type { Wishes } from "./wishes.js";
+import type { StartedRun, Wishes } from "./wishes.js";
 
 type Work = (cluster: SimCluster, wishes: Wishes, chance: SeededRandom) => Promise<void>;
 
@@ -15,7 +15,8 @@ export const workNames = [
   "remove",
   "submit",
   "stop-run",
-  "kill",
+  "kill-run",
+  "rescale",
   "failover",
   "drain",
 ] as const;
@@ -52,10 +53,19 @@ export const works: Record<WorkName, Work> = {
   "stop-run": async (cluster, wishes, chance) => {
     const started = oneOf(chance, wishes.started);
     if (started === undefined) return;
-    await cluster.ask(jobsApi.stop, { id: started.job, run: started.run }, patienceMs).catch(unlessOver);
+    await stop(cluster, wishes, started);
   },
-  /** As scaling down and up again at once: tasks are killed that have hardly begun. */
-  kill: async (cluster, wishes, chance) => {
+  /** A run is stopped soon after its start: its task is killed before it is launched, while it starts, or when it hardly runs. */
+  "kill-run": async (cluster, wishes, chance) => {
+    const cmd = `sleep ${chance.between(20, 60).toFixed(1)}`;
+    const retries = chance.happens(0.5) ? 2 : 0;
+    const started = await wishes.start((job) => cluster.submit(job, { cmd, retries }, patienceMs));
+    if (started === undefined) return;
+    await cluster.pass(5000 * chance.fraction() ** 4);
+    await stop(cluster, wishes, started);
+  },
+  /** Down and up again at once: tasks are killed that have hardly begun. */
+  rescale: async (cluster, wishes, chance) => {
     const id = oneOf(chance, appIds);
     for (const instances of [1, some(chance)])
       await wishes.ask(id, { instances }, () => cluster.ask(appsApi.scale, { id, instances }, patienceMs));
@@ -81,6 +91,9 @@ export const works: Record<WorkName, Work> = {
 
 export const activate = (cluster: SimCluster, agent: string, limitMs?: number): Promise<unknown> =>
   cluster.ask(masterApi.activateAgent, { agent }, limitMs);
+
+const stop = (cluster: SimCluster, wishes: Wishes, { job, run }: StartedRun): Promise<void> =>
+  wishes.stop(run, () => cluster.ask(jobsApi.stop, { id: job, run }, patienceMs)).catch(unlessOver);
 
 /** It has ended already. */
 const unlessOver = (cause: unknown) => {

@@ -174,6 +174,15 @@ describe("agent: admission", () => {
     assert.deepEqual(scene.wordsTo(scene.accept([taskSpec("web.1")])), { "web.1": "ok" });
   });
 
+  it("gives the first answer again to who was refused, also when he has killed it since (R3)", () => {
+    const scene = Scene.registered();
+    const much = taskSpec("web.1", { resources: amounts({ cpus: 2 }) });
+    const first = refusalOf(scene, scene.accept([much]));
+    assert.notEqual(first.code, "task-refused");
+    scene.kill("web.1");
+    assert.deepEqual(refusalOf(scene, scene.accept([much])), first);
+  });
+
   it("refuses an id that is another framework's", () => {
     const scene = Scene.registered();
     scene.run(taskSpec("web.1", { resources: small() }));

@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { add, amounts, contains, none, portList } from "#libs/core/resources.js";
 import type { Offer } from "#protocol/offer.js";
 import type { PortRange } from "#protocol/resources.js";
+import type { TaskSpec } from "#protocol/task.js";
+import type { JournalRecord } from "#services/agent/records.js";
 import { Scene, taskSpec, totals } from "./scene.js";
 
 type Command =
@@ -70,15 +72,20 @@ class Witness {
   }
 }
 
-/** Gives the number of an accept, to ask for its answer. */
-function perform(scene: Scene, did: Command, generation: () => number): number | undefined {
+/** What was accepted, as the journal has it. */
+const specsIn = (journal: readonly JournalRecord[]): readonly TaskSpec[] =>
+  journal.flatMap((record) => (record.type === "accepted" ? record.tasks : []));
+
+function perform(scene: Scene, did: Command, generation: () => number): void {
   const name = (number: number) => `web.${number}`;
   switch (did.type) {
     case "accept": {
       const ports: PortRange[] = [[did.port, did.port]];
       const offer: Offer = scene.offer({ number: did.offer, generation: generation() });
       const resources = amounts({ cpus: did.cpus / 1000, ports });
-      return scene.accept([taskSpec(name(did.task), { resources })], { offer });
+      const env = { OFFER: `${offer.generation}.${offer.number}` };
+      scene.accept([taskSpec(name(did.task), { resources, env })], { offer });
+      return;
     }
     case "exit":
       scene.exit(name(did.task), 0);
@@ -144,25 +151,21 @@ describe("agent: the books, whatever happens", () => {
         scene.register();
         let present = scene.last("register").message.report.generation;
         scene.turnsEndAtOnce = false;
-        let asked: { readonly reply: number; readonly task: string; readonly offer: string }[] = [];
         const look = () => {
           witness.see(scene);
           if (scene.all("register").length > 0) present = scene.last("register").message.report.generation;
-          const prepared = new Set(scene.all("prepareTask").map(({ task: id }) => id));
-          for (const { reply, task: id, offer } of asked) {
-            if (!prepared.has(id) || scene.wordsTo(reply)?.[id] !== "ok") continue;
-            assert(!uses.has(offer) || uses.get(offer) === id, `R2: offer ${offer} is used once`);
+          for (const { id, env } of specsIn(scene.journal)) {
+            const offer = env?.["OFFER"];
+            if (offer === undefined) continue;
+            assert.equal(uses.get(offer) ?? id, id, `R2: offer ${offer} is used once`);
             uses.set(offer, id);
           }
-          asked = [];
           scene.take();
         };
         for (const { did, endsTurn } of happenings) {
           // A death in the middle of a turn: what it had not settled yet never was.
           if (did.type === "restart") look();
-          const reply = perform(scene, did, () => present);
-          if (did.type === "accept" && reply !== undefined)
-            asked.push({ reply, task: `web.${did.task}`, offer: `${present}.${did.offer}` });
+          perform(scene, did, () => present);
           if (!endsTurn) continue;
           scene.pass(20);
           look();
