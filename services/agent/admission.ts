@@ -67,7 +67,7 @@ export function admit(asked: AcceptAsked, grounds: Grounds): Verdict {
   let left = offer.offer.resources;
   let { free } = grounds;
   for (const task of fresh) {
-    const error = taskRefusal(task, left, free, grounds);
+    const error = drainRefusal(grounds) ?? taskRefusal(task, left, free, grounds);
     if (error !== undefined) {
       answers.set(task.id, { task: task.id, ok: false, error });
       continue;
@@ -93,10 +93,10 @@ function formerAnswer(
   return error && { task, ok: false, error };
 }
 
-/** The first of these that holds: seal, epoch, generation, session, number, framework, drain. */
+/** The first of these that holds: seal, epoch, generation, session, number, framework. */
 function openOffer(
   { framework, session, offer: sent }: AcceptAsked,
-  { agent, offers, isStopping, isDraining }: Grounds,
+  { agent, offers, isStopping }: Grounds,
 ): AcceptAsked["offer"] {
   if (!sent.holds) return sent;
   const { offer } = sent;
@@ -110,9 +110,6 @@ function openOffer(
   const otherSession = sameSession(offer.session, session)
     ? undefined
     : refusal("stale", "the offer was made to another session of the framework");
-  const draining = isDraining
-    ? refusal("offer-void", `agent ${agent} is being drained: it takes no new tasks`)
-    : undefined;
   const error =
     stopping ??
     elsewhere ??
@@ -120,10 +117,13 @@ function openOffer(
     offers.sessionRefusal(framework, session) ??
     otherSession ??
     offers.offerRefusal(offer) ??
-    foreign ??
-    draining;
+    foreign;
   return error === undefined ? sent : { holds: false, error };
 }
+
+/** The offer is used up by it: a drain may be over when the accept comes again, and no stays no (R3). */
+const drainRefusal = ({ agent, isDraining }: Grounds): Refusal | undefined =>
+  isDraining ? refusal("offer-void", `agent ${agent} is being drained: it takes no new tasks`) : undefined;
 
 function taskRefusal(
   task: TaskSpec,
