@@ -5,6 +5,7 @@ import type { SimCluster } from "./cluster.js";
 import { scenario } from "./scenario.js";
 
 const web = "/demo/web";
+const other = "/demo/other";
 const job = "demo.pi";
 const agentTimeoutMs = 15_000;
 
@@ -331,6 +332,70 @@ describe("simulation: stories that seeds have told", function () {
         ({ completedAt }) => completedAt !== undefined,
       );
       assert.equal(ended.status, "SUCCESS");
+    });
+  });
+
+  it("an old update comes again after its app was deleted: the app stays deleted, also for the next leader", async () => {
+    await scenario({ seed: "deleted", racks: ["a"] }, async (cluster) => {
+      const { streams } = cluster.world.server;
+      const told: { readonly subject: string; readonly bytes: Uint8Array }[] = [];
+      const { came } = streams;
+      streams.came = (subject, bytes) => {
+        told.push({ subject, bytes });
+        came(subject, bytes);
+      };
+      // Both are of one launch, whose record stays for as long as one of them runs.
+      await cluster.apps();
+      cluster.crash("master");
+      await deploy(cluster, 3);
+      await cluster.deploy({ id: other, instances: 1 });
+      cluster.start("master");
+      await cluster.settled(web);
+      await cluster.settled(other);
+      streams.came = came;
+      const isOfRunning = ({ bytes }: { readonly bytes: Uint8Array }) =>
+        new TextDecoder().decode(bytes).includes('"running"');
+      const old = told.filter(isOfRunning);
+      assert.ok(old.length > 0, "nobody has told of a running task");
+      await cluster.remove(web);
+      const ids = async () => (await cluster.apps()).map(({ app }) => app.definition.id);
+      await cluster.untilSeen("it to be gone", ids, (seen) => !seen.includes(web));
+      for (const dies of [false, true]) {
+        if (dies) {
+          cluster.crash("apps");
+          cluster.start("apps");
+        }
+        for (const { subject, bytes } of old) streams.keep(subject, bytes);
+        await cluster.pass(20_000);
+        assert.deepEqual(await ids(), [other], dies ? "for the next leader" : "for this leader");
+      }
+      assert.equal(cluster.started(web).length, 3);
+    });
+  });
+
+  it("a generation is shown to nobody before it is written down: neither with a full disk nor when leaders change meanwhile", async () => {
+    await scenario({ seed: "shown" }, async (cluster) => {
+      await deploy(cluster, 3);
+      await cluster.settled(web);
+      const host = cluster.host("a");
+      host.diskIsFull = true;
+      for (let leaders = 0; leaders < 3; leaders++) {
+        cluster.crash("master");
+        cluster.start("master");
+        await cluster.untilSeen(
+          "the others to register",
+          async () => (await cluster.ask(masterApi.agents, {})).items,
+          (seen) => seen.filter(({ state }) => state === "registered").length >= 2,
+        );
+        await cluster.pass(3000);
+      }
+      // What was begun goes with the power, and begins again (R2).
+      host.losePower();
+      host.diskIsFull = false;
+      await cluster.pass(1000);
+      host.start();
+      await cluster.until("three to run", () => cluster.countRunning(web) === 3, 120_000);
+      await cluster.settled(web);
     });
   });
 });
