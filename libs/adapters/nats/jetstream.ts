@@ -26,8 +26,8 @@ export const faults = {
 export class JetStream {
   readonly link: NatsLink;
   readonly #requests: Requests;
-  /** Of the present connection. */
-  #manager: { readonly nc: NatsConnection; readonly manager: JetStreamManager } | undefined;
+  /** Of the present connection, by how long they wait for an answer. */
+  #managers: { readonly nc: NatsConnection; readonly of: Map<number, JetStreamManager> } | undefined;
 
   constructor(link: NatsLink) {
     this.link = link;
@@ -57,27 +57,33 @@ export class JetStream {
 
   /**
    * For what is set up: tries again for 10 s while there is no connection or JetStream does not answer, as in its first moments.
-   * Throws after that, and at once for what JetStream refuses.
+   * Throws after that, and at once for what JetStream refuses. The first tries wait for a short time only: one that went to a server
+   * which has just died is never answered, and the next one goes to another.
    */
   async manage<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
-    for (const giveUpAt = performance.now() + manageMostMs; ; await sleep(250)) {
+    const giveUpAt = performance.now() + manageMostMs;
+    for (let tries = 0; ; await sleep(250)) {
       try {
         if (!this.link.isConnected) throw new Error("disconnected from NATS");
-        return await work(await this.#managerNow());
+        return await work(await this.#managerNow(tryMs[tries++] ?? apiTimeoutMs));
       } catch (cause) {
         if (performance.now() > giveUpAt || this.link.isClosed || faultOf(cause) !== undefined) throw cause;
       }
     }
   }
 
-  async #managerNow(): Promise<JetStreamManager> {
+  async #managerNow(timeout: number): Promise<JetStreamManager> {
     const { nc } = this.link;
-    if (this.#manager?.nc !== nc)
-      this.#manager = { nc, manager: await nc.jetstreamManager({ checkAPI: false, timeout: apiTimeoutMs }) };
-    return this.#manager.manager;
+    if (this.#managers?.nc !== nc) this.#managers = { nc, of: new Map() };
+    const { of } = this.#managers;
+    const manager = of.get(timeout) ?? (await nc.jetstreamManager({ checkAPI: false, timeout }));
+    of.set(timeout, manager);
+    return manager;
   }
 }
 
+/** Of the first tries. */
+const tryMs = [1500, 3000];
 const apiTimeoutMs = 5000;
 const manageMostMs = 10_000;
 
