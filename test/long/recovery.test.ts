@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "#test/support/eventually.js";
+import type { ClusterEvent } from "#protocol/event.js";
 import type { Run, Task } from "#test/e2e/support/api.js";
 import { type LocalCluster, startCluster } from "#test/e2e/support/cluster.js";
 import { processesOf } from "#test/e2e/support/census.js";
@@ -25,9 +26,32 @@ describe("recovery", function () {
     const running = async (): Promise<readonly Task[]> =>
       (await cluster.api.tasks()).filter(({ latest }) => latest.state === "running");
 
-    it("NATS and Consul hang for a minute: tasks go on, what ends meanwhile is told, services are found again", async () => {
-      const app = { ...sleeper("/away/sleep", 10), portDefinitions: [{ port: 0 }] };
-      await cluster.api.deploy(app);
+    /** What the stream holds of these types, in its order. */
+    async function eventsWith(types: readonly string[]): Promise<readonly ClusterEvent[]> {
+      const signal = AbortSignal.timeout(2000);
+      const response = await fetch(`${cluster.url}/cluster/events?after=0`, { signal });
+      let text = "";
+      try {
+        for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) text += piece;
+      } catch (cause) {
+        // It never ends by itself: what is kept comes first.
+        if (!signal.aborted) throw cause;
+      }
+      const events = [...text.matchAll(/^data: (.*)$/gm)].map(
+        ([, data]) => JSON.parse(data!) as ClusterEvent,
+      );
+      return events.filter(({ type }) => types.includes(type));
+    }
+    const processesOfAll = (tasks: readonly string[]) => tasks.map((task) => processesOf(task));
+    const areRegistered = (service: string, count: number) => async () => {
+      const answer = await fetch(`${cluster.consul.url}/v1/health/service/${service}?passing`);
+      return ((await answer.json()) as unknown[]).length === count;
+    };
+    const passed = (since: number, ms: number) =>
+      eventually(`${ms} ms to have passed`, () => performance.now() - since > ms, ms + 10_000);
+
+    it("NATS is dead for a minute: tasks go on, and what ends meanwhile is told", async () => {
+      await cluster.api.deploy(sleeper("/away/sleep", 10));
       await cluster.api.send("POST", "/v1/jobs", {
         id: "away.five",
         run: { cmd: "while [ ! -e go ]; do sleep 0.1; done; exit 5", cpus: 0.02, mem: 32 },
@@ -37,18 +61,17 @@ describe("recovery", function () {
         (await running()).find(({ spec }) => spec.name === "away.five"),
       );
       const before = ids(await cluster.api.tasks("/away/sleep"));
+      const processes = processesOfAll(before);
 
-      const pids = [cluster.pid("nats"), cluster.pid("consul")];
-      const stoppedAt = performance.now();
-      for (const pid of pids) process.kill(pid, "SIGSTOP");
-      try {
+      const diedAt = performance.now();
+      await cluster.without("nats", async () => {
         writeFileSync(join(cluster.data, "agents", attempt.agent, "sandboxes", attempt.spec.id, "go"), "");
         const refused = async () => (await cluster.api.send("GET", "/v2/apps")).status === 503;
         await eventually("calls to be refused", refused, 60_000);
-        await eventually("a minute to have passed", () => performance.now() - stoppedAt > 60_000, 70_000);
-      } finally {
-        for (const pid of pids) process.kill(pid, "SIGCONT");
-      }
+        await passed(diedAt, 60_000);
+        assert.deepEqual(processesOfAll(before), processes, "the same processes, a minute later");
+        assert.deepEqual(processesOf(attempt.spec.id), [], "and the one that was let go has ended");
+      });
 
       const found = async () => {
         const answer = await cluster.api.send("GET", `/v1/jobs/away.five/runs/${run}`).catch(() => undefined);
@@ -65,12 +88,35 @@ describe("recovery", function () {
         return tasks.length >= before.length && tasks;
       };
       assert.deepEqual(ids(await eventually("all agents to answer", told, 10_000)), before);
-      const registered = async () => {
-        const answer = await fetch(`${cluster.consul.url}/v1/health/service/away-sleep?passing`);
-        return ((await answer.json()) as unknown[]).length === 10;
-      };
-      await eventually("the services to be found", registered, 45_000);
+      assert.deepEqual(processesOfAll(before), processes);
       await cluster.api.deploy(sleeper("/away/later", 2));
+    });
+
+    it("Consul is dead for half a minute: deploys go on, and all services are found when it is back", async () => {
+      const serving = (id: string, instances: number) => ({
+        ...sleeper(id, instances),
+        portDefinitions: [{ port: 0 }],
+      });
+      await cluster.api.deploy(serving("/registry/sleep", 5));
+      await eventually("the services to be found", areRegistered("registry-sleep", 5), 20_000);
+      const before = ids(await cluster.api.tasks("/registry/sleep"));
+      const processes = processesOfAll(before);
+
+      const diedAt = performance.now();
+      await cluster.without("consul", async () => {
+        await cluster.api.deploy(serving("/registry/later", 3), 10_000);
+        await passed(diedAt, 30_000);
+        assert.deepEqual(processesOfAll(before), processes, "the same processes, half a minute later");
+      });
+      for (const [service, count] of [
+        ["registry-sleep", 5],
+        ["registry-later", 3],
+      ] as const) {
+        const isFound = () => areRegistered(service, count)().catch(() => false);
+        await eventually(`${service} to be found`, isFound, 45_000);
+      }
+      assert.deepEqual(ids(await cluster.api.tasks("/registry/sleep")), before);
+      for (const id of ["/registry/sleep", "/registry/later"]) await cluster.api.remove(id);
     });
 
     it("the disk of NATS is lost: apps and runs are what their tasks say, and what cannot be known is said", async () => {
@@ -120,8 +166,17 @@ describe("recovery", function () {
         ended.tasks.map(({ exitCode }) => exitCode),
         [3],
       );
-      const log = readFileSync(join(cluster.data, "log", "apps.log"), "utf8");
-      assert.match(log, /adopting tasks of a bucket that was lost/);
+
+      for (const [service, what] of [
+        ["apps", /"message":"the store of apps was lost: .* apps without a running task \(scaled to 0/],
+        ["jobs", /"message":"the store of jobs was lost: .* jobs without a running task/],
+        ["master", /"message":"the registry was lost: .* weights, limits and drains are to be set again/],
+      ] as const) {
+        const log = readFileSync(join(cluster.data, "log", `${service}.log`), "utf8");
+        assert.equal(log.split("\n").filter((line) => what.test(line)).length, 1, `${service} says it once`);
+      }
+      const lost = await eventsWith(["store-lost", "registry-lost"]);
+      assert.deepEqual(lost.map(({ by }) => by.replace(/\/.*/, "")).toSorted(), ["apps", "jobs", "master"]);
     });
   });
 

@@ -24,6 +24,8 @@ export interface LocalCluster {
   pid(name: string): number;
   /** kill -9 of a process of the cluster; kept when its supervisor has started it again. */
   crash(name: string): Promise<void>;
+  /** The same, with nobody to start it again meanwhile: its supervisor is stopped. Kept when it has been started again. */
+  without(name: string, during: () => Promise<unknown>): Promise<void>;
   output(): string;
   /** kill -9 of the supervisor: what it started goes on without it. */
   kill(): Promise<void>;
@@ -76,6 +78,17 @@ export async function startCluster({
     async crash(name) {
       const before = pid(name);
       process.kill(before, "SIGKILL");
+      await eventually(`${name} to be started again`, () => pid(name) !== before, 10_000);
+    },
+    async without(name, during) {
+      const before = pid(name);
+      local.process.kill("SIGSTOP");
+      try {
+        process.kill(before, "SIGKILL");
+        await during();
+      } finally {
+        local.process.kill("SIGCONT");
+      }
       await eventually(`${name} to be started again`, () => pid(name) !== before, 10_000);
     },
     output: () => local.output(),
