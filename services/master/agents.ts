@@ -70,6 +70,8 @@ export class Agent implements Supply {
   drain: DrainRecord | undefined;
   /** It is known to have recorded that order: till then it may refuse launches because of the one before. */
   hasRecorded: boolean;
+  /** Orders about it that are on their way to the registry: until all are there, nobody is told of any. */
+  ordersUnstored = 0;
   /** Its place among those that have something to give; -1: none. */
   openAt = -1;
   /** The last port that was offered: the next ones come after it, so that a port rests after its use. */

@@ -23,7 +23,7 @@ export class Drains {
   readonly #offers: Offers;
   readonly #news: News;
   readonly #out: Out;
-  /** When those that are not known to have recorded their last order were told last; infinite while that is being stored. */
+  /** When those that are not known to have recorded their last order were told last. */
   readonly #toldAt = new WeakMap<Agent, number>();
 
   constructor(cluster: Cluster, offers: Offers, news: News, out: Out) {
@@ -33,7 +33,7 @@ export class Drains {
     this.#out = out;
   }
 
-  /** Counts at once here; `stored` tells it. */
+  /** Counts at once here; `stored`, to be called when the registry has it, tells it. */
   drain(at: Instant, agent: Agent, deadlineMs: number | undefined): void {
     const number = (agent.drain?.number ?? 0) + 1;
     const deadline = deadlineMs === undefined ? {} : { deadlineMs };
@@ -48,7 +48,9 @@ export class Drains {
   }
 
   stored(at: Instant, agent: Agent): void {
-    this.#toldAt.delete(agent);
+    agent.ordersUnstored = Math.max(0, agent.ordersUnstored - 1);
+    // A later order came meanwhile: it is told when it is stored itself.
+    if (agent.ordersUnstored > 0) return;
     this.#tell(at, agent);
     if (agent.isDraining) this.#news.agentDraining(at, agent);
     else this.#news.agentActivated(at, agent);
@@ -77,11 +79,13 @@ export class Drains {
 
   #order(agent: Agent, order: DrainRecord): void {
     this.#cluster.agents.drain(agent, order, false);
-    this.#toldAt.set(agent, Number.POSITIVE_INFINITY);
+    this.#toldAt.delete(agent);
+    agent.ordersUnstored++;
     if (agent.standing === "registered") this.#cluster.books.refresh(agent);
   }
 
   #tell(at: Instant, agent: Agent): void {
+    if (agent.ordersUnstored > 0) return;
     const toldAt = this.#toldAt.get(agent) ?? Number.NEGATIVE_INFINITY;
     if (agent.standing !== "registered" || at.mono - toldAt < this.#cluster.settings.retryMs) return;
     this.#toldAt.set(agent, at.mono);

@@ -159,7 +159,7 @@ export class Registration {
       this.reported(at, agent.id, report);
     else this.#cut(at, agent, register);
     const { reportIntervalMs } = settings;
-    const drain = agent.drain && { drain: orderOf(agent.drain, at.wall) };
+    const drain = agent.ordersUnstored === 0 && agent.drain && { drain: orderOf(agent.drain, at.wall) };
     this.#answer(ask, { ok: true, epoch, master, reportIntervalMs, ...drain });
   }
 

@@ -80,6 +80,28 @@ describe("an agent that is drained", () => {
     assert.equal(orders(stage.do(store!.done!)).length, 1);
   });
 
+  it("is not told of a later order when an earlier one is stored, neither by itself nor when it registers", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    const asked = (ask: number, name: "drainAgent" | "activateAgent") =>
+      only(
+        stage.machine.handle(
+          { mono: stage.now, wall: 0 },
+          { type: "callAsked", ask, call: { name, request: { agent: "a" } } },
+        ),
+        "store",
+      )[0]!.done!;
+    const [first, second] = [asked(98, "drainAgent"), asked(99, "activateAgent")];
+    assert.deepEqual(orders(stage.do(first)), []);
+    assert.deepEqual(orders(stage.wait(3000, { agents: ["a"] })), []);
+    assert.equal(lastAnswer(stage.register("a", { cpus: 4 })).drain, undefined);
+
+    assert.deepEqual(
+      orders(stage.do(second)).map(({ order }) => order),
+      [{ number: 2, draining: false }],
+    );
+  });
+
   it("is told again until it has recorded the order", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 });
