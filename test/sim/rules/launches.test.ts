@@ -1,3 +1,4 @@
+import type { ErrorCode } from "#protocol/errors.js";
 import { breaks, type Scene, spec, watched } from "./scene.js";
 
 describe("simulation: R3, task ids and repeated accepts", () => {
@@ -8,17 +9,29 @@ describe("simulation: R3, task ids and repeated accepts", () => {
   });
   /** The agent answers the accept of one task, again and again. */
   const answersAgain =
-    (...each: readonly { readonly ok: boolean; readonly words?: string; readonly generation?: number }[]) =>
+    (
+      ...each: readonly {
+        readonly ok: boolean;
+        readonly words?: string;
+        readonly generation?: number;
+        readonly code?: ErrorCode;
+      }[]
+    ) =>
     ({ begins, accepts, answers }: Pick<Scene, "begins" | "accepts" | "answers">) => {
       begins(1);
       const reply = accepts("one");
-      for (const { ok, words = "", generation = 1 } of each) {
-        const answer = ok ? { task: "one", ok } : { task: "one", ok, error: { code: "x", message: words } };
+      for (const { ok, words = "", generation = 1, code = "invalid" } of each) {
+        const answer = ok ? { task: "one", ok } : { task: "one", ok, error: { code, message: words } };
         answers(reply, { agent: "a", generation, answers: [answer] });
       }
     };
   breaks("R3", "yes, then no", answersAgain({ ok: true }, { ok: false }));
   breaks("R3", "no, then yes", answersAgain({ ok: false }, { ok: true, generation: 2 }));
+  breaks(
+    "R3",
+    "no for a void offer, then yes",
+    answersAgain({ ok: false, code: "offer-void" }, { ok: true }),
+  );
   breaks("R3", "no, then in other words", answersAgain({ ok: false, words: "b" }, { ok: false, words: "c" }));
   it("R3 is kept by the same again, by other words in another generation, by a no when nothing is left", () => {
     const scene = watched();
@@ -29,6 +42,9 @@ describe("simulation: R3, task ids and repeated accepts", () => {
     const other = watched();
     answersAgain({ ok: false, words: "b" }, { ok: false, words: "c", generation: 2 })(other);
     other.rules.assertKept();
+    const late = watched();
+    answersAgain({ ok: false, words: "b", code: "offer-void" }, { ok: false, words: "killed" })(late);
+    late.rules.assertKept();
   });
   breaks("R3", "a task starts here and there", ({ a, b }) => {
     a.starts(spec("one", 1, 1));

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "#protocol/errors.js";
 import type { AcceptReply, LaunchAnswer } from "#protocol/launch.js";
 import type { Breach } from "./breaches.js";
 
@@ -8,7 +9,7 @@ interface First {
 
 /**
  * R3 A task id starts at most once, on whatever host. A repeated accept gets the first answer again: a yes for as long as the agent
- * has anything of the task, a no for ever, and in one generation in the same words.
+ * has anything of the task, a no for ever, and in one generation in the same words unless the offer itself was void.
  */
 export class LaunchesRule {
   readonly #breach: Breach;
@@ -48,9 +49,13 @@ export class LaunchesRule {
   #isAgain(agent: string, first: First, { generation, answer }: First): boolean {
     if (first.answer.ok) return answer.ok || this.#collected.has(`${agent} ${answer.task}`);
     if (answer.ok) return false;
-    return first.generation !== generation || first.answer.error.message === answer.error.message;
+    const { code, message } = first.answer.error;
+    return isVoid(code) || first.generation !== generation || message === answer.error.message;
   }
 }
+
+/** An offer that is void stays so: nothing need be remembered of it, and a kill that came since may be the reason that is told. */
+const isVoid = (code: ErrorCode): boolean => code === "offer-void" || code === "stale";
 
 const text = (answer: LaunchAnswer): string =>
   `${answer.task}: ${answer.ok ? "yes" : `no, ${answer.error.message}`}`;
