@@ -267,7 +267,7 @@ export async function removeAgent(client: Client, output: Output, id: string, fo
   else if (isForgotten) output.line(`agent ${id} is forgotten: its id may be used again`);
   else
     output.line(
-      `agent ${id} is gone: its tasks are given up, and it is refused if it comes back; removed once more it is forgotten`,
+      `agent ${id} is gone: its tasks are given up. If it comes back it is refused and they run on there; removed once more it is forgotten, and let in with them ended`,
     );
 }
 

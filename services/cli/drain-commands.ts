@@ -1,7 +1,9 @@
 import type { AgentView, FrameworkView } from "#protocol/api.js";
+import type { TaskStatus } from "#protocol/task.js";
 import { countText } from "#libs/core/words.js";
 import { systemClock } from "./clock.js";
 import type { Client } from "./client.js";
+import { mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
 import { ageText, type Output } from "./output.js";
 import { type Step, waitFor } from "./progress.js";
@@ -31,6 +33,8 @@ export async function drain(
         timeoutMs: seconds * 1000,
         quiet: output.isJson,
         goal: `draining ${id}`,
+        hindered: () => stayingReasons(client, id),
+        late: () => stayingReasons(client, id),
       })
     : begun;
   if (output.isJson) output.json(view);
@@ -51,6 +55,18 @@ async function drained(client: Client, id: string): Promise<Step<AgentView>> {
   const text = progressText(view) + hindranceText(view, await client.get("/cluster/frameworks"));
   return { text, live: deadlineText(view) };
 }
+
+/** Why the apps that still have something there do not move it: of the first few. */
+async function stayingReasons(client: Client, agent: string): Promise<string[]> {
+  const { tasks } = await client.get<{ tasks: TaskStatus[] }>(
+    `/cluster/tasks?agent=${encodeURIComponent(agent)}`,
+  );
+  const there = tasks.filter(({ framework, endedAt }) => framework === "apps" && endedAt === undefined);
+  const apps = [...new Set(there.map(({ spec: { name } }) => name))].slice(0, appsExplained);
+  return (await Promise.all(apps.map((app) => mainReason(client, app)))).flat();
+}
+
+const appsExplained = 3;
 
 /** Why it may take for ever, and what to do about it. */
 export function hindranceText(

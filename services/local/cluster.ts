@@ -85,8 +85,9 @@ export class LocalCluster {
     await this.#startDocker();
     const { nats, consul } = this.tools;
     if (nats.kind === "binary") {
-      const configuration = this.#auth?.writeServerConfiguration();
-      this.#supervisor.start(programs.natsProgram(nats.path, this.data, this.ports.nats, configuration));
+      const authorization = this.#auth?.writeServerConfiguration();
+      const configuration = await this.data.natsConfiguration(this.ports.nats, authorization);
+      this.#supervisor.start(programs.natsProgram(nats.path, configuration));
     }
     if (consul.kind === "binary")
       this.#supervisor.start(programs.consulProgram(consul.path, this.data, this.ports));

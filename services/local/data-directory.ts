@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { makeDirectory } from "#libs/adapters/make-directory.js";
 import { StartFailure } from "./start-failure.js";
 import { processRuns } from "./processes.js";
@@ -33,6 +33,26 @@ export class DataDirectory {
 
   in(...parts: readonly string[]): string {
     return join(this.path, ...parts);
+  }
+
+  /**
+   * The configuration file of the NATS server, written anew. All of it stands there: what only the command line says of JetStream is
+   * gone when the server is told to read its file again, as after `emporion auth revoke`.
+   *
+   * @param authorization file that says who may say what; anybody may say anything unless given
+   */
+  async natsConfiguration(port: number, authorization: string | undefined): Promise<string> {
+    const file = this.in("nats.conf");
+    const lines = [
+      `listen: "127.0.0.1:${port}"`,
+      `jetstream { store_dir: ${JSON.stringify(this.in("nats"))} }`,
+      // The server looks for it from where this file is.
+      ...(authorization === undefined
+        ? []
+        : [`include ${JSON.stringify(relative(this.path, authorization))}`]),
+    ];
+    await writeFile(file, `${lines.join("\n")}\n`);
+    return file;
   }
 
   pidFile = (name: string): string => this.in("run", `${name}.pid`);

@@ -28,18 +28,10 @@ export interface Common {
 
 const stopMs = 10_000;
 
-/** @param configuration file that says who may say what; anybody may say anything unless given */
-export const natsProgram = (
-  path: string,
-  data: DataDirectory,
-  port: number,
-  configuration: string | undefined,
-): Program => ({
+export const natsProgram = (path: string, configuration: string): Program => ({
   name: "nats",
   command: path,
-  args: ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", data.in("nats")].concat(
-    configuration === undefined ? [] : ["-c", configuration],
-  ),
+  args: ["-c", configuration],
   env: ownEnvironment(),
   stopMs,
 });

@@ -64,6 +64,8 @@ export class Agent implements Supply {
   useSaved: string;
   /** Frameworks that had, or may have, something there when it was lost: they are told what becomes of it. */
   lostTo: readonly string[] = [];
+  /** It was removed, has come back, and that was told. */
+  isSaidToBeBack = false;
   /** Reports of an earlier generation since the last registration: signs of a second process. */
   strays = 0;
   /** The last order of an operator about it, if there ever was one. */

@@ -67,6 +67,13 @@ export class News {
     this.#tell(agent, [...agent.lostTo, ...agent.users]);
   }
 
+  removedAgentBack(at: Instant, { id }: Agent, tasks: number): void {
+    const what =
+      `was removed and is back: it is refused, and ${countText(tasks, "task")} of it run on, with their services; ` +
+      `\`emporion agents rm ${id}\` once more lets it in, and what was given up is ended`;
+    this.#publish(at, "agent", "refused", id, what);
+  }
+
   /** `since`: wall ms of when it went. It is gone for whoever had something there; the id is free again. */
   agentForgotten(at: Instant, agent: Agent, since: number): void {
     const days = (at.wall - since) / 86_400_000;

@@ -49,8 +49,9 @@ export class Registration {
 
   registering(at: Instant, ask: Ask, id: string, register: Register): void {
     const refused = this.#refusal(at, id, register);
-    if (refused !== undefined) return this.#answer(ask, { ok: false, error: refused });
     const known = this.#cluster.agents.get(id);
+    if (known?.standing === "gone") this.#removedIsBack(at, known, register);
+    if (refused !== undefined) return this.#answer(ask, { ok: false, error: refused });
     const drain = newerOf(known?.drain, register.drain, at.wall);
     const isStored =
       known !== undefined &&
@@ -113,6 +114,17 @@ export class Registration {
     this.#cluster.books.refresh(agent);
   }
 
+  /** Said once: it asks again and again. */
+  #removedIsBack(at: Instant, agent: Agent, { report: { use } }: Register): void {
+    if (agent.isSaidToBeBack) return;
+    agent.isSaidToBeBack = true;
+    this.#news.removedAgentBack(
+      at,
+      agent,
+      use.reduce((sum, { tasks }) => sum + tasks, 0),
+    );
+  }
+
   #refusal(at: Instant, id: string, { info, bootId, report }: Register): Refusal | undefined {
     const { epoch, agents } = this.#cluster;
     if (info.id !== id || report.agent !== id) {
@@ -130,7 +142,8 @@ export class Registration {
     if (known.standing === "gone")
       return refusal(
         "forbidden",
-        `agent ${id} was removed by an operator; give it another id to use the host again`,
+        `agent ${id} was removed by an operator: removed once more it is let in again, and what it still runs is ended; ` +
+          "or give it another id to use the host again",
       );
     if (known.bootId === bootId || report.generation > known.generation)
       return report.generation < known.generation

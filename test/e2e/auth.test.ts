@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { AcceptReply, KillReply } from "#protocol/launch.js";
 import { type Codec, codec } from "#protocol/codec.js";
 import { FrameworkEvent, SubscribeReply } from "#protocol/framework.js";
 import { Offer, type SealedOffer, type Session } from "#protocol/offer.js";
 import { SandboxReply, type SandboxRequest } from "#protocol/sandbox.js";
 import { Subjects } from "#protocol/subjects.js";
+import { AuthDirectory } from "#libs/adapters/nats/auth/directory.js";
 import { eventually } from "#test/support/eventually.js";
 import { type Connected, connected } from "#test/support/link.js";
 import type { Task } from "./support/api.js";
@@ -134,5 +136,26 @@ describe("a framework with credentials of its own, in a cluster that runs", func
     ];
     for (const subject of pulls) link.publish(subject, bytes({}));
     await eventually("all to be refused", () => refused.length === tried.length + pulls.length);
+  });
+
+  it("is not let in any more when it was revoked and the server has read that; all else goes on", async () => {
+    const credentials = readFileSync(cluster.credentials("rogue"), "utf8");
+    const keys = AuthDirectory.open(join(cluster.data, "keys"), Date.now);
+    keys.revoke({ kind: "framework", id: "rogue" });
+    keys.writeServerConfiguration();
+    process.kill(cluster.pid("nats"), "SIGHUP");
+    await eventually("it to be refused", async () => {
+      const admitted = await connected(cluster.natsUrl, "rogue", { credentials }).catch(() => undefined);
+      await admitted?.link.close();
+      return admitted === undefined;
+    });
+    await cluster.api.deploy({
+      id: "/e2e/after",
+      cmd: "exec sleep 1000",
+      instances: 1,
+      ...small,
+      portDefinitions: [],
+    } as { id: string });
+    await cluster.api.remove("/e2e/after");
   });
 });

@@ -164,6 +164,22 @@ describe("silent agents (R7)", () => {
     assert.match(error.message, /removed by an operator/);
   });
 
+  it("removed by an operator, when they come back with tasks, are told of once, and what to do", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    stage.wait(16_500);
+    stage.call("removeAgent", { agent: "a" });
+    const from = stage.effects.length;
+    for (let times = 0; times < 3; times++)
+      stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    const events = only(stage.effects.slice(from), "publishEvent").map(({ event }) => event);
+    assert.deepEqual(
+      events.map(({ type, about }) => `${about} ${type}`),
+      ["a refused"],
+    );
+    assert.match(events[0]!.message, /1 task of it run on.*emporion agents rm a/);
+  });
+
   it("that are gone and removed once more are forgotten: the id may be used again", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 });
