@@ -73,6 +73,11 @@ export function revoke(
     throw new Failure("usage", `expected one of ${principalKinds.join(", ")}, found ${kind}`);
   if (id === undefined && (known === "agent" || known === "framework"))
     throw new Failure("usage", `expected the id of the ${known} that is revoked`);
+  if (id !== undefined && isOneOnly(known) && id !== known)
+    throw new Failure(
+      "usage",
+      `all copies of ${known} have the same credentials: it takes no id, found ${id}`,
+    );
   const principal = named(known, id ?? known);
   explained(() => {
     const directory = AuthDirectory.open(dir, now);
@@ -86,9 +91,16 @@ export function revoke(
     if (output.isJson) return output.json({ revoked: principal, configuration });
     output.line(
       `${principalText(principal)} is revoked in ${configuration}: give it to every nats-server and reload it. ` +
-        "What is issued to it from now on counts.",
+        anewText(principal, dir),
     );
   });
+}
+
+function anewText({ kind, id }: Principal, dir: string): string {
+  const issued = `what \`emporion auth ${kind === "agent" || kind === "framework" ? `${kind} ${id}` : "init"} --dir ${dir}\` issues from now on counts`;
+  if (kind === "agent")
+    return `Then ${issued}. Its .key stays the same, for it follows from the id: if others have it, give the host another id.`;
+  return kind === "framework" ? `Then ${issued}.` : `Then every copy is cut off; ${issued}.`;
 }
 
 function named(kind: PrincipalKind, id: string): Principal {
@@ -101,6 +113,8 @@ function named(kind: PrincipalKind, id: string): Principal {
     throw new Failure("usage", `no framework may be called ${id}: who is may read every sandbox`);
   return { kind, id };
 }
+
+const isOneOnly = (kind: PrincipalKind): boolean => kind === "master" || kind === "gateway";
 
 interface Issued {
   readonly what: string;
