@@ -110,11 +110,13 @@ export const AskAgents = Type.Object({
   after: Type.Optional(AgentId),
 });
 export type AskAgents = Static<typeof AskAgents>;
+/** `changes`: as in RenewReply, when this was said. An answer from before a change that was heard already says what is over. */
 export const AskAgentsReply = Type.Union([
   Type.Object({
     ok: Type.Literal(true),
     agents: Type.Array(AgentStanding),
     more: Type.Optional(Type.Boolean()),
+    changes: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
   Type.Object({ ok: Type.Literal(false), error: Refusal }),
 ]);

@@ -73,7 +73,7 @@ export type FrameworkEvent =
       readonly type: "agentsAnswered";
       readonly session: Session;
       readonly asked: readonly string[];
-      readonly answer: Result<readonly AgentStanding[], Refusal | NoAnswer>;
+      readonly answer: Result<AgentsTold, Refusal | NoAnswer>;
     }
   | {
       readonly type: "agentsAfterAnswered";
@@ -108,8 +108,13 @@ export type FrameworkEvent =
     };
 
 /** Some of the agents with something of ours, in order of id; `more`: there are others after them. */
-export interface AgentsPage {
+export interface AgentsTold {
   readonly agents: readonly AgentStanding[];
+  /** Of how many changes the leader had told the session when it said so. */
+  readonly changes?: number | undefined;
+}
+
+export interface AgentsPage extends AgentsTold {
   readonly more: boolean;
 }
 

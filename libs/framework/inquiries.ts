@@ -1,7 +1,7 @@
 import { type Instant, never } from "#libs/core/time.js";
 import type { Session } from "#protocol/offer.js";
 import type { FrameworkEffect } from "./effects.js";
-import type { AgentsPage } from "./events.js";
+import type { AgentsPage, AgentsTold } from "./events.js";
 
 /** How often the leader is asked about agents of which nothing is heard. */
 const askEveryMs = 1000;
@@ -79,6 +79,11 @@ export class Inquiries {
     if (changes === undefined || changes <= this.#changes) return false;
     this.#changes = changes;
     return true;
+  }
+
+  /** Said before a change that we have heard of: an answer may be overtaken by a later word. */
+  isOver({ changes }: AgentsTold): boolean {
+    return changes !== undefined && changes < this.#changes;
   }
 
   act(at: Instant): void {

@@ -81,7 +81,7 @@ export function performFramework(effect: FrameworkEffect, emit: Emit, context: P
       const subject = subjects.master(id, "agents");
       return ask(context, subject, { session, agents: asked }, codecs.agents, leaderTimeoutMs, (answer) => {
         const told = granted(answer);
-        emit({ type: "agentsAnswered", session, asked, answer: told.ok ? ok(told.value.agents) : told });
+        emit({ type: "agentsAnswered", session, asked, answer: told.ok ? ok(told.value) : told });
       });
     }
     case "askAgentsAfter": {
@@ -90,7 +90,7 @@ export function performFramework(effect: FrameworkEffect, emit: Emit, context: P
       const message = { session, agents: [], after };
       return ask(context, subject, message, codecs.agents, leaderTimeoutMs, (answer) => {
         const told = granted(answer);
-        const page = told.ok ? ok({ agents: told.value.agents, more: told.value.more === true }) : told;
+        const page = told.ok ? ok({ ...told.value, more: told.value.more === true }) : told;
         emit({ type: "agentsAfterAnswered", session, answer: page });
       });
     }

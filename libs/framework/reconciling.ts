@@ -9,7 +9,7 @@ import type { Result } from "#protocol/result.js";
 import type { TaskStatus } from "#protocol/task.js";
 import { type Agent, newAgent } from "./agents.js";
 import type { FrameworkEffect } from "./effects.js";
-import type { AgentsPage, NoAnswer } from "./events.js";
+import type { AgentsPage, AgentsTold, NoAnswer } from "./events.js";
 import { Inquiries } from "./inquiries.js";
 import { Rounds } from "./rounds.js";
 
@@ -98,7 +98,7 @@ export class Reconciling {
   /** The next of those that the leader names; undefined: it did not answer, and is asked again. */
   pageAnswered(at: Instant, page: AgentsPage | undefined): void {
     this.#inquiries.answered();
-    if (page === undefined) return this.#inquiries.pageUnanswered(at);
+    if (page === undefined || this.#inquiries.isOver(page)) return this.#inquiries.pageUnanswered(at);
     for (const standing of page.agents) {
       if (this.#agents.has(standing.agent)) this.#named(at, standing);
       else {
@@ -197,15 +197,11 @@ export class Reconciling {
   }
 
   /** Those that were asked about and are not among the standings are unknown to the leader: they offer nothing. */
-  leaderAnswered(
-    at: Instant,
-    asked: readonly string[],
-    standings: readonly AgentStanding[] | undefined,
-  ): void {
+  leaderAnswered(at: Instant, asked: readonly string[], told: AgentsTold | undefined): void {
     this.#inquiries.answered();
-    if (standings === undefined) return this.#inquiries.doubt(asked);
-    for (const standing of standings) this.#named(at, standing);
-    const named = new Set(standings.map(({ agent }) => agent));
+    if (told === undefined || this.#inquiries.isOver(told)) return this.#inquiries.doubt(asked);
+    for (const standing of told.agents) this.#named(at, standing);
+    const named = new Set(told.agents.map(({ agent }) => agent));
     for (const id of asked) {
       const agent = this.#agents.get(id);
       if (agent === undefined || named.has(id)) continue;

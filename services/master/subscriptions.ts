@@ -220,11 +220,12 @@ export class Subscriptions {
     framework: Framework,
     { agents: asked, after, session }: AskAgents,
   ): AskAgentsReply {
+    const { changes } = framework;
     if (asked.length === 0) {
       const { items: agents, more } = this.#toReconcile(framework, session, { after });
-      return { ok: true, agents, more };
+      return { ok: true, agents, more, changes };
     }
-    return { ok: true, agents: asked.flatMap((id) => this.#cluster.standing(at, id) ?? []) };
+    return { ok: true, agents: asked.flatMap((id) => this.#cluster.standing(at, id) ?? []), changes };
   }
 
   #refusal(id: string, subscribe: Subscribe): Refusal | undefined {

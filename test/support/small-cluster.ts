@@ -324,7 +324,7 @@ export class SmallCluster {
       }
       case "askAgents": {
         const { session, agents: asked } = effect;
-        const value = this.#standings().filter(({ agent }) => asked.includes(agent));
+        const value = { agents: this.#standings().filter(({ agent }) => asked.includes(agent)) };
         return this.#emit({ type: "agentsAnswered", session, asked, answer: { ok: true, value } });
       }
       case "askAgentsAfter":

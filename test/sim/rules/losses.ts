@@ -20,8 +20,10 @@ const minuteMs = 60_000 - 5000;
  */
 export class LossesRule {
   readonly #options: LossesRuleOptions;
-  /** When each agent was given up last. One that is given up again is still one. */
-  readonly #losses = new Map<string, number>();
+  /** When each agent was given up last, and by whom. One that is given up again is still one. */
+  readonly #losses = new Map<string, { readonly at: number; readonly by: string }>();
+  /** From then on no master can tell when another gave somebody up: each counts his own. */
+  #clocksDiffer = false;
 
   constructor(options: LossesRuleOptions) {
     this.#options = options;
@@ -36,15 +38,19 @@ export class LossesRule {
       connection: (isConnected) => {
         since = isConnected ? Math.min(since, now()) : Number.POSITIVE_INFINITY;
       },
-      clockSet: () => losses.clear(),
+      clockSet: () => {
+        this.#clocksDiffer = true;
+        losses.clear();
+      },
       lost: (agent) => {
         const forMs = now() - since;
         if (forMs < agentTimeoutMs)
           breach(`R7: ${master} gives up agent ${agent}, and was itself connected for ${forMs} ms only`);
-        for (const [each, time] of losses) if (now() - time >= minuteMs) losses.delete(each);
-        losses.set(agent, now());
-        if (losses.size > mostPerMinute)
-          breach(`R7: ${master} gives up ${losses.size} agents within a minute, and ${mostPerMinute} may go`);
+        for (const [each, loss] of losses) if (now() - loss.at >= minuteMs) losses.delete(each);
+        losses.set(agent, { at: now(), by: master });
+        const counted = [...losses.values()].filter(({ by }) => !this.#clocksDiffer || by === master).length;
+        if (counted > mostPerMinute)
+          breach(`R7: ${master} gives up ${counted} agents within a minute, and ${mostPerMinute} may go`);
       },
     };
   }

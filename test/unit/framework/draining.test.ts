@@ -70,9 +70,33 @@ describe("framework: an agent that is drained", () => {
       type: "agentsAnswered",
       session: renew.session,
       asked: agents,
-      answer: { ok: true, value: [draining("a", 5)] },
+      answer: { ok: true, value: { agents: [draining("a", 5)] } },
     });
     assert.deepEqual(heard(play), [{ deadlineAt: 5 }]);
+  });
+
+  it("goes by a word that came before an older answer: it asks again instead", () => {
+    const play = new Play();
+    play.open();
+    play.running();
+    changed(play, draining("a", 5), 1);
+    const renew = only("renew", play.pass(5000));
+    const doubts = play.on({
+      type: "renewAnswered",
+      session: renew.session,
+      answer: { ok: true, value: 2 },
+    });
+    const { session, agents } = only("askAgents", doubts);
+    changed(play, { agent: "a", state: "registered" }, 3);
+    const answered = (changes: number) => {
+      const value = { agents: [draining("a", 5)], changes };
+      return play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value } });
+    };
+    answered(2);
+    assert.deepEqual(heard(play).at(-1), undefined);
+    assert.deepEqual(only("askAgents", play.pass(1000)).agents, agents);
+    answered(3);
+    assert.deepEqual(heard(play).at(-1), { deadlineAt: 5 });
   });
 
   it("marks what still comes to it: an accept that was faster than the word of it, or an adopted task", () => {

@@ -151,7 +151,7 @@ describe("framework: no launch before reconciling (F1)", () => {
     const { session, agents } = only("askAgents", effects);
     assert.deepEqual(agents, ["a"]);
     only("reconcile", play.pass(500));
-    play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value: [] } });
+    play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value: { agents: [] } } });
     assert.deepEqual(play.machine.waiting(), []);
   });
 
@@ -180,7 +180,7 @@ describe("framework: no launch before reconciling (F1)", () => {
     const { session, agents } = only("askAgents", effects);
     const { attempt } = only("subscribe", play.on({ type: "leaderAnnounced", epoch: 8 }));
     play.subscribed(attempt, [registered("a")], 2);
-    play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value: [] } });
+    play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value: { agents: [] } } });
     assert.equal(play.machine.waiting().length, 1);
   });
 
@@ -259,7 +259,7 @@ describe("framework: words of the leader about agents that were lost", () => {
       play.on({ type: "renewAnswered", session, answer: { ok: true, value: 1 } }),
     );
     assert.deepEqual(agents, ["a", "b"]);
-    const value = [lost, registered("b")];
+    const value = { agents: [lost, registered("b")] };
     play.on({ type: "agentsAnswered", session, asked: agents, answer: { ok: true, value } });
     assert.notEqual(play.told.changes.at(-1)?.unreachableSince, undefined);
     only("renew", play.pass(5000));
