@@ -107,13 +107,14 @@ export type FrameworkEvent =
       readonly updates: readonly TaskUpdate[];
     };
 
-/** Some of the agents with something of ours, in order of id; `more`: there are others after them. */
+/** What the leader says of agents. */
 export interface AgentsTold {
   readonly agents: readonly AgentStanding[];
   /** Of how many changes the leader had told the session when it said so. */
   readonly changes?: number | undefined;
 }
 
+/** Some of the agents with something of ours, in order of id; `more`: there are others after them. */
 export interface AgentsPage extends AgentsTold {
   readonly more: boolean;
 }

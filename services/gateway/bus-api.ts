@@ -25,7 +25,8 @@ export interface CallOptions {
 
 /**
  * A change of leader takes about a lease. While nobody leads, a call is tried again: it was not handled. While a leader hangs, or when
- * it stops leading with the call in hand, one that may be repeated is: the next leader answers it, and the former does nothing any more when it goes on.
+ * it stops leading with the call in hand, one that may be repeated is: the next leader answers it, and the former does nothing any
+ * more when it goes on.
  */
 const leaderWaitUsualMs = 8000;
 const retryMs = 200;

@@ -25,6 +25,22 @@ export const taskSpec = (id: string, more: Partial<TaskSpec> = {}): TaskSpec => 
   ...more,
 });
 
+/** All that agent-a has, to apps. */
+export const offerOf = (more: Pick<Offer, "generation" | "number"> & Partial<Offer>): Offer => ({
+  agent: "agent-a",
+  epoch: 1,
+  floor: 1,
+  replaces: [],
+  framework: "apps",
+  session,
+  role: "web",
+  resources: totals,
+  host: "10.0.0.1",
+  attributes: {},
+  executors: [],
+  ...more,
+});
+
 export type EffectOf<T> = Extract<AgentEffect, { readonly type: T }>;
 
 /**
@@ -146,23 +162,7 @@ export class Scene {
   }
 
   offer(more: Partial<Offer> = {}): Offer {
-    const generation = this.#generation();
-    return {
-      agent: "agent-a",
-      generation,
-      epoch: 1,
-      number: ++this.#offers,
-      floor: 1,
-      replaces: [],
-      framework: "apps",
-      session,
-      role: "web",
-      resources: totals,
-      host: "10.0.0.1",
-      attributes: {},
-      executors: [],
-      ...more,
-    };
+    return offerOf({ generation: this.#generation(), number: ++this.#offers, ...more });
   }
 
   accept(

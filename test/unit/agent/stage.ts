@@ -17,7 +17,7 @@ import type { SimNode } from "#libs/sim/node.js";
 import { SimSandboxes } from "#libs/sim/sandboxes.js";
 import { SimWorld } from "#libs/sim/world.js";
 import { runAgent, type StopAgent } from "#services/agent/service.js";
-import { session, totals } from "./scene.js";
+import { offerOf, session, totals } from "./scene.js";
 
 export const subjects = new Subjects("test");
 export const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
@@ -124,22 +124,8 @@ export class Stage {
 
   sealed(more: Partial<Offer> = {}) {
     const { sealer } = this.peer;
-    const offer: Offer = {
-      agent: "agent-a",
-      generation: this.registrations.at(-1)!.report.generation,
-      epoch: 1,
-      number: ++this.#numbers,
-      floor: 1,
-      replaces: [],
-      framework: "apps",
-      session,
-      role: "web",
-      resources: totals,
-      host: "10.0.0.1",
-      attributes: {},
-      executors: [],
-      ...more,
-    };
+    const { generation } = this.registrations.at(-1)!.report;
+    const offer = offerOf({ generation, number: ++this.#numbers, ...more });
     const body = JSON.stringify(offer);
     return { body, seal: sealer.seal(sealer.agentKey("agent-a"), body) };
   }
