@@ -85,7 +85,7 @@ describe("agents that are away for long", () => {
     const stage = new Stage({ settings });
     const { session } = stage.subscribe("f");
     const { reply } = stage.say({ type: "agentsAsked" }, "f", { session, agents: ["z"] });
-    assert.deepEqual(reply, { ok: true, agents: [] });
+    assert.deepEqual(reply, { ok: true, agents: [], changes: 0 });
   });
 
   it("are new when they come back, with what they say that they run; the removed one's id is free again", () => {
