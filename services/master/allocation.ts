@@ -1,5 +1,6 @@
+import type { Resources } from "#protocol/resources.js";
 import type { Instant } from "#libs/core/time.js";
-import { allocate, type Claim, type Market, type RoleClaim } from "./allocator.js";
+import { allocate, type Claim, type Grant, type RoleClaim } from "./allocator.js";
 import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
 import type { Framework } from "./frameworks.js";
@@ -27,12 +28,9 @@ export class Allocation {
     if (this.#cluster.recovery.isOn(at)) return;
     const { fresh } = this.#cluster.books;
     if (fresh.isEmpty || at.mono < this.nextDeadline()) return;
-    const market = this.#market(at);
+    const grants = this.#grants(at);
     fresh.clear();
-    if (market.roles.length === 0 || market.open.length === 0) return;
-    this.#lastPassAt = at.mono;
-    this.#passes++;
-    this.#offers.make(at, allocate(market));
+    if (grants !== undefined) this.#offers.make(at, grants);
   }
 
   nextDeadline(): number {
@@ -47,54 +45,102 @@ export class Allocation {
     const { agents, frameworks, roles, books } = this.#cluster;
     const isComplete = agents.awaited === 0;
     if (isComplete && !this.#wasComplete)
-      for (const { id, role } of frameworks.wanting)
-        if (roles.get(role).limit !== undefined) books.fresh.frameworks.add(id);
+      for (const [role, wanting] of frameworks.wanting)
+        if (roles.get(role).limit !== undefined) for (const { id } of wanting) books.fresh.frameworks.add(id);
     this.#wasComplete = isComplete;
   }
 
-  #market(at: Instant): Market<Agent> {
+  /** Undefined when there is nobody who wants something, or nothing to give: that is no pass. */
+  #grants(at: Instant): Grant<Agent>[] | undefined {
     const { books, filters, shares } = this.#cluster;
-    return {
+    const roles = this.#demands(at);
+    if (roles.length === 0 || books.open.length === 0) return undefined;
+    this.#lastPassAt = at.mono;
+    return allocate({
       total: shares.total,
       open: books.open,
       fresh: [...books.fresh.agents],
-      turn: this.#passes,
-      roles: this.#roleClaims(at),
+      turn: this.#passes++,
+      roles,
+      someLookEverywhere: this.#someLookEverywhere(at, roles),
       blocks: (framework, agent, offered) => filters.blocks(framework, agent, offered),
-    };
+    });
   }
 
-  #roleClaims(at: Instant): RoleClaim[] {
-    const { agents, frameworks, roles, shares } = this.#cluster;
-    const claims = new Map<string, Claim[]>();
-    for (const framework of frameworks.wanting) {
-      if (framework.deafUntil > at.mono || !hasLeft(framework)) continue;
-      const claim = this.#claim(framework);
-      const others = claims.get(framework.role);
-      if (others === undefined) claims.set(framework.role, [claim]);
-      else others.push(claim);
+  #demands(at: Instant): Demand[] {
+    const { agents, frameworks, roles } = this.#cluster;
+    const demands: Demand[] = [];
+    for (const [role, wanting] of frameworks.wanting) {
+      if (roles.get(role).limit !== undefined && agents.awaited > 0) continue;
+      const demand = new Demand(this.#cluster, at, role, wanting);
+      if (!demand.isEmpty) demands.push(demand);
     }
-    const roleClaims: RoleClaim[] = [];
-    for (const [name, all] of claims) {
-      const { weight, limit } = roles.get(name);
-      if (limit !== undefined && agents.awaited > 0) continue;
-      const { amounts: charged, allocations } = shares.role(name);
-      const claim = { name, weight, charged, allocations, claims: all };
-      roleClaims.push(limit === undefined ? claim : { ...claim, headroom: headroom(limit, charged) });
-    }
-    return roleClaims;
+    return demands;
   }
 
-  #claim({ id, role, wants, outstanding }: Framework): Claim {
-    const { books, filters, roles, shares } = this.#cluster;
-    const { amounts: charged, allocations } = shares.framework(role, id);
-    const { fresh } = books;
-    const looksEverywhere =
-      fresh.frameworks.has(id) || (fresh.roles.has(role) && roles.get(role).limit !== undefined);
+  #someLookEverywhere(at: Instant, demands: readonly Demand[]): boolean {
+    if (demands.some(({ hasRoom }) => hasRoom)) return true;
+    const { books, frameworks } = this.#cluster;
+    for (const id of books.fresh.frameworks) {
+      const framework = frameworks.get(id);
+      if (framework?.wantsOffers === true && takesPart(at, framework)) return true;
+    }
+    return false;
+  }
+}
+
+function takesPart(at: Instant, { deafUntil, wants, outstanding }: Framework): boolean {
+  if (deafUntil > at.mono) return false;
+  return wants.some(({ key, count }) => (outstanding.get(key) ?? 0) < count);
+}
+
+/** What the frameworks of one role want in this pass. */
+class Demand implements RoleClaim {
+  readonly name: string;
+  readonly weight: number;
+  readonly charged: Resources;
+  readonly allocations: number;
+  readonly headroom: Record<string, number> | undefined;
+  /** Something was freed under the limit of the role: all look everywhere. */
+  readonly hasRoom: boolean;
+  readonly #cluster: Cluster;
+  readonly #at: Instant;
+  readonly #wanting: ReadonlySet<Framework>;
+  #claims: readonly Claim[] | undefined;
+
+  constructor(cluster: Cluster, at: Instant, name: string, wanting: ReadonlySet<Framework>) {
+    const { books, roles, shares } = cluster;
+    const { weight, limit } = roles.get(name);
+    const { amounts: charged, allocations } = shares.role(name);
+    this.name = name;
+    this.weight = weight;
+    this.charged = charged;
+    this.allocations = allocations;
+    this.headroom = limit && headroom(limit, charged);
+    this.#cluster = cluster;
+    this.#at = at;
+    this.#wanting = wanting;
+    this.hasRoom = limit !== undefined && books.fresh.roles.has(name);
+  }
+
+  get isEmpty(): boolean {
+    for (const framework of this.#wanting) if (takesPart(this.#at, framework)) return false;
+    return true;
+  }
+
+  /** Made when the role's turn comes: for a single agent that is mostly the turn of one role only. */
+  get claims(): readonly Claim[] {
+    this.#claims ??= [...this.#wanting]
+      .filter((framework) => takesPart(this.#at, framework))
+      .map((framework) => this.#claim(framework));
+    return this.#claims;
+  }
+
+  #claim({ id, wants, outstanding }: Framework): Claim {
+    const { books, filters, shares } = this.#cluster;
+    const { amounts: charged, allocations } = shares.framework(this.name, id);
+    const looksEverywhere = this.hasRoom || books.fresh.frameworks.has(id);
     const hasFilters = filters.has(id);
     return { framework: id, charged, allocations, wants, outstanding, looksEverywhere, hasFilters };
   }
 }
-
-const hasLeft = ({ wants, outstanding }: Framework): boolean =>
-  wants.some(({ key, count }) => (outstanding.get(key) ?? 0) < count);

@@ -43,6 +43,8 @@ export interface Market<S extends Supply = Supply> {
   /** The number of the pass: where to begin looking goes round with it. */
   readonly turn: number;
   readonly roles: readonly RoleClaim[];
+  /** Whether any of their claims does. */
+  readonly someLookEverywhere: boolean;
   /** Whether the framework has said that it does not want this from there. */
   blocks(framework: string, agent: string, offered: Resources): boolean;
 }
@@ -54,7 +56,8 @@ export interface RoleClaim {
   readonly charged: Resources;
   readonly allocations: number;
   /** What it may still take, where it has a limit. */
-  readonly headroom?: Record<string, number>;
+  readonly headroom: Record<string, number> | undefined;
+  /** Not read before the role's turn comes. At least one. */
   readonly claims: readonly Claim[];
 }
 
@@ -93,13 +96,11 @@ class Pass {
   readonly #grants: GrowingGrant[] = [];
   readonly #allHall: Hall;
   readonly #freshHall: Hall;
-  readonly #looksEverywhere: boolean;
 
   constructor(market: Market) {
     this.#market = market;
     this.#allHall = new Hall(market.open);
     this.#freshHall = new Hall(market.fresh);
-    this.#looksEverywhere = market.roles.some(({ claims }) => claims.some((claim) => claim.looksEverywhere));
   }
 
   run(): Grant[] {
@@ -127,8 +128,8 @@ class Pass {
 
   /** True when a few agents were all that anybody looks at, and nothing is left of them: the rest need not be asked. */
   #isSoldOut(): boolean {
-    const { fresh } = this.#market;
-    if (this.#looksEverywhere || fresh.length > askedAfter) return false;
+    const { fresh, someLookEverywhere } = this.#market;
+    if (someLookEverywhere || fresh.length > askedAfter) return false;
     return fresh.every(({ openAt }) => {
       const stall = this.#stalls.get(openAt);
       return stall !== undefined && isEmpty(stall.left);
@@ -196,7 +197,7 @@ class Pass {
     } else grant.resources = add(grant.resources, resources);
     countUnits(grant.units, want.key, units);
     claimant.charge(resources, this.#market.total);
-    role.charge(resources, this.#market.total);
+    role.charge(resources);
   }
 
   #ring(claimant: Claimant, want: Wanted): Ring {

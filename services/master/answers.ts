@@ -97,7 +97,7 @@ export class Answers {
       ...(limit === undefined ? {} : { limit }),
     };
     roles.put(record);
-    for (const { id, role } of frameworks.wanting) if (role === name) books.fresh.frameworks.add(id);
+    for (const { id } of frameworks.wanting.get(name) ?? []) books.fresh.frameworks.add(id);
     this.#out({ type: "store", key: roleKey(name), value: record, done: { type: "callStored", ask, call } });
   }
 

@@ -26,30 +26,41 @@ export const isPoorer = (a: Ranked, b: Ranked): boolean =>
 /** A role within one pass. */
 export class RoleClaimant implements Ranked {
   readonly name: string;
-  readonly claimants: Heap<Claimant>;
   readonly headroom: Record<string, number> | undefined;
-  readonly #weight: number;
+  readonly #role: RoleClaim;
+  readonly #total: Resources;
+  readonly #weights: number;
   readonly #purse: Purse;
+  #claimants: Heap<Claimant> | undefined;
   rank: number;
   allocations: number;
 
+  /** @param weights of all roles that take part */
   constructor(role: RoleClaim, total: Resources, weights: number) {
     this.name = role.name;
-    this.#weight = role.weight;
+    this.#role = role;
+    this.#total = total;
+    this.#weights = weights;
     this.#purse = new Purse(role.charged);
     this.headroom = role.headroom && { ...role.headroom };
     this.rank = this.#purse.share(total) / role.weight;
     this.allocations = role.allocations;
-    const fairShare = role.weight / weights / role.claims.length;
-    this.claimants = new Heap(
-      isPoorer,
-      role.claims.map((claim) => new Claimant(claim, total, fairShare / stepsPerShare)),
-    );
   }
 
-  charge(resources: Resources, total: Resources): void {
+  /** Made when its turn comes, as its claims are. */
+  get claimants(): Heap<Claimant> {
+    if (this.#claimants === undefined) {
+      const { claims, weight } = this.#role;
+      const stepShare = weight / this.#weights / claims.length / stepsPerShare;
+      const claimants = claims.map((claim) => new Claimant(claim, this.#total, stepShare));
+      this.#claimants = new Heap(isPoorer, claimants);
+    }
+    return this.#claimants;
+  }
+
+  charge(resources: Resources): void {
     this.#purse.add(resources);
-    this.rank = this.#purse.share(total) / this.#weight;
+    this.rank = this.#purse.share(this.#total) / this.#role.weight;
     this.allocations++;
     const headroom = this.headroom;
     if (headroom === undefined) return;

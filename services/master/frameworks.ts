@@ -75,7 +75,10 @@ export function wantsOf(needs: readonly Need[]): Want[] {
 /** All that is known, who wants offers, and who was silent longest. */
 export class Frameworks {
   readonly #byId = new Map<string, Framework>();
-  readonly #wanting = new Set<Framework>();
+  /** By role, the roles of which somebody wants offers. */
+  readonly #wanting = new Map<string, Set<Framework>>();
+  /** The role under which it stands there. */
+  readonly #wantingIn = new Map<Framework, string>();
   readonly #awayWithTimeout = new Set<Framework>();
   /** Connected ones, in the order of their last word. */
   readonly #listening = new Map<string, Framework>();
@@ -88,7 +91,8 @@ export class Frameworks {
     return [...this.#byId.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  get wanting(): Iterable<Framework> {
+  /** Who wants offers, by role. */
+  get wanting(): ReadonlyMap<string, ReadonlySet<Framework>> {
     return this.#wanting;
   }
 
@@ -109,10 +113,9 @@ export class Frameworks {
     this.#byId.delete(framework.id);
   }
 
-  /** To be called when it connects, disconnects, is suppressed, revived or removed. */
+  /** To be called when it connects, disconnects, is suppressed, revived or removed, or has another role. */
   changed(framework: Framework): void {
-    if (framework.wantsOffers) this.#wanting.add(framework);
-    else this.#wanting.delete(framework);
+    this.#file(framework);
     const { connected, removed, failoverTimeoutMs } = framework;
     if (!connected && !removed && failoverTimeoutMs !== undefined) this.#awayWithTimeout.add(framework);
     else this.#awayWithTimeout.delete(framework);
@@ -131,5 +134,22 @@ export class Frameworks {
       if (framework.renewedAt > time) return;
       yield framework;
     }
+  }
+
+  #file(framework: Framework): void {
+    const before = this.#wantingIn.get(framework);
+    const now = framework.wantsOffers ? framework.role : undefined;
+    if (before === now) return;
+    if (before !== undefined) {
+      const others = this.#wanting.get(before)!;
+      others.delete(framework);
+      if (others.size === 0) this.#wanting.delete(before);
+      this.#wantingIn.delete(framework);
+    }
+    if (now === undefined) return;
+    const others = this.#wanting.get(now);
+    if (others === undefined) this.#wanting.set(now, new Set([framework]));
+    else others.add(framework);
+    this.#wantingIn.set(framework, now);
   }
 }

@@ -34,6 +34,8 @@ export class Ring {
   readonly #alive: number[] = [];
   #kept = 0;
   #next = 0;
+  /** Of [0, 1): where the next one goes when a lap is mixed. */
+  #mix = 0;
 
   /** @param turn where to begin: other numbers, other places, evenly spread */
   constructor(need: Need | undefined, hall: Hall, turn: number, stallOf: (place: Supply) => Stall) {
@@ -63,7 +65,7 @@ export class Ring {
       if (this.#isHopeless(index)) continue;
       const stall = this.#fitting(index);
       if (stall === undefined) continue;
-      this.#alive.push(index);
+      this.#kept = this.#next = this.#alive.push(index);
       if (accepts(stall)) return stall;
     }
     return undefined;
@@ -80,10 +82,7 @@ export class Ring {
   #findAgain(accepts: (stall: Stall) => boolean): Stall | undefined {
     const alive = this.#alive;
     for (let looks = this.#kept + alive.length - this.#next; looks > 0; looks--) {
-      if (this.#next === alive.length) {
-        alive.length = this.#kept;
-        this.#kept = this.#next = 0;
-      }
+      if (this.#next === alive.length) this.#beginLap();
       const index = alive[this.#next++]!;
       const stall = this.#fitting(index);
       if (stall === undefined) continue;
@@ -91,6 +90,23 @@ export class Ring {
       if (accepts(stall)) return stall;
     }
     return undefined;
+  }
+
+  /**
+   * Each lap goes another way: agents come free in the order in which frameworks gave them back, and those ask in turn, so
+   * that along one way everybody could meet all that he himself has refused, again and again.
+   */
+  #beginLap(): void {
+    const alive = this.#alive;
+    alive.length = this.#kept;
+    this.#kept = this.#next = 0;
+    for (let last = alive.length - 1; last >= mixedFrom; last--) {
+      this.#mix = (this.#mix + goldenRatio) % 1;
+      const other = Math.floor(this.#mix * (last + 1));
+      const index = alive[last]!;
+      alive[last] = alive[other]!;
+      alive[other] = index;
+    }
   }
 
   #fitting(index: number): Stall | undefined {
@@ -189,6 +205,9 @@ class Sieve {
 const unknown = 0;
 const suited = 1;
 const unsuited = 2;
+
+/** Among fewer nobody meets many. */
+const mixedFrom = 32;
 
 /** Making a sieve pays after so many looks. */
 const sievedAfter = 128;

@@ -43,6 +43,7 @@ const role = (name: string, claims: Claim[], more: Partial<RoleClaim> = {}): Rol
   weight: 1,
   charged: none,
   allocations: 0,
+  headroom: undefined,
   claims,
   ...more,
 });
@@ -55,6 +56,7 @@ const market = (supplies: Supply[], roles: RoleClaim[], more: Partial<Market> = 
     fresh: agents,
     turn: 0,
     roles,
+    someLookEverywhere: roles.some(({ claims }) => claims.some(({ looksEverywhere }) => looksEverywhere)),
     blocks: () => false,
     ...more,
   };
@@ -207,6 +209,38 @@ describe("the allocator", () => {
     const roles = [role("r", [claim("f", { needs: [need({ cpus: 1 }, 1)], hasFilters: true })])];
     const grants = allocate(market(agents, roles, { blocks: (_, agent) => agent === "a" }));
     assert.deepEqual(granted(grants), ["f b cpus 1"]);
+  });
+
+  it("asks few what they have refused, also when all came free in the order in which they were given back", () => {
+    const [agents, frameworks] = [1000, 20];
+    const name = (n: number) => `f${String(n).padStart(2, "0")}`;
+    // The first fifty agents are refused by f00, the next by f01, …, which is also the order in which these are served.
+    const refusing = new Map<string, string>();
+    const supplies = Array.from({ length: agents }, (_, n) => {
+      refusing.set(`a${n}`, name(Math.floor(n / (agents / frameworks))));
+      return agent(`a${n}`, { cpus: 1 });
+    });
+    const claims = Array.from({ length: frameworks }, (_, n) => claim(name(n), { hasFilters: true }));
+    let asked = 0;
+    const blocks = (framework: string, agent: string) => {
+      asked++;
+      return refusing.get(agent) === framework;
+    };
+    const grants = allocate(market(supplies, [role("r", claims)], { blocks }));
+    assert.equal(grants.length, agents);
+    assert.ok(asked < 3 * agents, `${asked} times`);
+  });
+
+  it("looks at the frameworks of one role only when that takes all there is", () => {
+    const poor = role("poor", [claim("f", { looksEverywhere: false })]);
+    const rich: RoleClaim = {
+      ...role("rich", [], { charged: amounts({ cpus: 1 }) }),
+      get claims(): Claim[] {
+        throw new Error("nothing is left for these");
+      },
+    };
+    const some = market([agent("h", { cpus: 1 })], [], { roles: [rich, poor], someLookEverywhere: false });
+    assert.deepEqual(granted(allocate(some)), ["f h cpus 1"]);
   });
 
   it("lets only those look at all agents who have changed themselves", () => {

@@ -336,4 +336,13 @@ describe("subscriptions at the master", () => {
     assert.deepEqual(lastAnswer(raised).value.weight, 3);
     assert.deepEqual(stage.stored.get("role.r"), request);
   });
+
+  it("roles: who subscribes anew under another is counted there", () => {
+    const stage = new Stage();
+    stage.call("setRole", { name: "small", limit: amounts({ cpus: 1 }) });
+    stage.subscribe("f", { role: "small" });
+    stage.subscribe("f", { role: "large" });
+    stage.wait(10);
+    assert.deepEqual(brief(offersIn(stage.register("a", { cpus: 4 }))), ["a cpus 4"]);
+  });
 });
