@@ -99,6 +99,9 @@ export const Register = Type.Object(
 );
 export type Register = Static<typeof Register>;
 
+/** How long an agent waits for the answer to `Register` before it asks again. */
+export const registerPatienceMs = 3000;
+
 /** `drain`: the last order about it; absent when there never was one. */
 export const RegisterReply = Type.Union([
   Type.Object({

@@ -1,5 +1,5 @@
 import { filter, map, toArray } from "rxjs";
-import { Register, RegisterReply, Report, WhoIsReply } from "#protocol/agent.js";
+import { Register, RegisterReply, registerPatienceMs, Report, WhoIsReply } from "#protocol/agent.js";
 import { codec } from "#protocol/codec.js";
 import { EventBatch } from "#protocol/event.js";
 import { StatusBatch, statusMessageId } from "#protocol/status.js";
@@ -47,7 +47,6 @@ const whoIsReply = codec(WhoIsReply);
 const statusBatch = codec(StatusBatch);
 const eventBatch = codec(EventBatch);
 
-const registerMs = 3000;
 const othersMs = 500;
 const nothing = new Uint8Array();
 
@@ -99,7 +98,7 @@ async function sendRegistration(
   { attempt, message }: Effect<"register">,
   emit: Emit,
 ): Promise<void> {
-  const answered = await bus.request(subjects.register(agent), register.encode(message), registerMs);
+  const answered = await bus.request(subjects.register(agent), register.encode(message), registerPatienceMs);
   if (!answered.ok)
     return emit({ type: "registrationFailed", attempt, unseen: answered.error !== "timeout" });
   const decoded = registerReply.decode(answered.value);

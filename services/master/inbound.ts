@@ -1,12 +1,14 @@
 import type { Observable, Subscription } from "rxjs";
-import { Register, Report } from "#protocol/agent.js";
+import { Register, registerPatienceMs, Report } from "#protocol/agent.js";
 import { masterApi, type Undecoded } from "#protocol/api.js";
 import { type Codec, codec } from "#protocol/codec.js";
 import { AskAgents, Decline, Renew, Revive, Subscribe, Suppress } from "#protocol/framework.js";
 import { type Subjects, wildcardOf } from "#protocol/subjects.js";
 import type { Door } from "#libs/machine/door.js";
+import { paced } from "#libs/machine/paced.js";
 import { undecodedAnswers } from "#libs/machine/undecoded.js";
 import type { Bus, Message } from "#libs/ports/bus.js";
+import type { Clock } from "#libs/ports/clock.js";
 import type { MasterCall } from "./calls.js";
 import type { Ask, MasterEvent } from "./events.js";
 
@@ -22,6 +24,7 @@ const calls = Object.values(masterApi).map(({ name, request }) => ({ name, reque
 
 export interface InboundOptions {
   readonly bus: Bus;
+  readonly clock: Clock;
   readonly subjects: Subjects;
   readonly door: Door;
   /** Keeps the request until it is answered. */
@@ -45,23 +48,25 @@ export const doorAnswers = (
 ): Subscription => undecodedAnswers({ bus, subjects, door, service: "master", counted });
 
 /** What only the leader answers, as events, until the returned function is called. */
-export function inbound({ bus, subjects, door, keep, emit }: InboundOptions): () => void {
+export function inbound({ bus, clock, subjects, door, keep, emit }: InboundOptions): () => void {
   const asks = <T>(
     pattern: string,
     message: Codec<T>,
     event: (from: string, message: T, ask: Ask) => MasterEvent,
-  ) =>
-    listen(bus.messages(pattern), pattern, door, message, (from, body, raw) =>
-      emit(event(from, body, keep(raw))),
-    );
+    messages = bus.messages(pattern),
+  ) => listen(messages, pattern, door, message, (from, body, raw) => emit(event(from, body, keep(raw))));
+  // All agents register when a leader begins: the lease has to be renewed meanwhile.
+  const registrations = bus
+    .messages(subjects.registerAll)
+    .pipe(paced({ clock, keyOf: ({ subject }) => subject, patienceMs: registerPatienceMs }));
   const { masterAll } = subjects;
   const subscriptions = [
-    asks(subjects.registerAll, register, (agent, register, ask) => ({
-      type: "agentRegistering",
-      ask,
-      agent,
+    asks(
+      subjects.registerAll,
       register,
-    })),
+      (agent, register, ask) => ({ type: "agentRegistering", ask, agent, register }),
+      registrations,
+    ),
     asks(masterAll("subscribe"), subscribe, (framework, subscribe, ask) => ({
       type: "frameworkSubscribing",
       ask,

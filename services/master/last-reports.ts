@@ -7,6 +7,8 @@ import type { Report } from "#protocol/agent.js";
 export class LastReports {
   /** In the order in which they came. */
   readonly #byAgent = new Map<string, { readonly report: Report; readonly at: number }>();
+  /** Nobody is to be dropped before, monotonic ms. A look with each report would cost: the first of a map lies behind all that was taken out. */
+  #lookAt = 0;
 
   get(agent: string): Report | undefined {
     return this.#byAgent.get(agent)?.report;
@@ -30,7 +32,12 @@ export class LastReports {
       this.#byAgent.delete(agent);
       this.#byAgent.set(agent, { report, at: now });
     }
+    if (now >= this.#lookAt) this.#dropOld(now);
+  }
+
+  #dropOld(now: number): void {
     for (const [id, { at }] of this.#byAgent) {
+      this.#lookAt = at + keptMs + 1;
       if (now - at <= keptMs) return;
       this.#byAgent.delete(id);
     }

@@ -20,6 +20,8 @@ export class Offers {
   readonly #out: Out;
   /** Those that nobody answered yet, oldest first. */
   readonly #waiting = new Set<OpenOffer>();
+  /** None of them expires before, monotonic ms. Not looked up with each event: the first of a set lies behind all that was taken out. */
+  #expireAt = never;
   /** Agents that are to be asked at the end of this event. */
   readonly #toAsk = new Set<Agent>();
   /** Those that are being asked. */
@@ -114,9 +116,11 @@ export class Offers {
 
   /** Rescinds what was not answered for the offer time-out. */
   expire(at: Instant): void {
-    const { offerTimeoutMs } = this.#cluster.settings;
+    if (at.mono < this.#expireAt) return;
+    this.#expireAt = never;
     for (const offer of this.#waiting) {
-      if (offer.madeAt + offerTimeoutMs > at.mono) return;
+      const expireAt = offer.madeAt + this.#cluster.settings.offerTimeoutMs;
+      if (expireAt > at.mono) return void (this.#expireAt = expireAt);
       this.rescind(offer, true);
     }
   }
@@ -139,10 +143,8 @@ export class Offers {
   }
 
   nextDeadline(): number {
-    const [oldest] = this.#waiting;
     const [againAt = never] = this.#toAskAgain.values();
-    const { offerTimeoutMs } = this.#cluster.settings;
-    return Math.min(againAt, oldest === undefined ? never : oldest.madeAt + offerTimeoutMs);
+    return Math.min(againAt, this.#waiting.size === 0 ? never : this.#expireAt);
   }
 
   #open(at: Instant, session: Session, grant: Grant<Agent>): Offer {
@@ -162,6 +164,7 @@ export class Offers {
     };
     books.openOffer(agent, open);
     this.#waiting.add(open);
+    this.#expireAt = Math.min(this.#expireAt, at.mono + this.#cluster.settings.offerTimeoutMs);
     return agent.offer(epoch, open);
   }
 

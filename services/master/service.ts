@@ -152,7 +152,7 @@ async function beginTerm(
     agents: lastReports.undecoded(),
   }));
   term.onEnd(() => answering.unsubscribe());
-  term.onEnd(inbound({ bus, subjects, door, keep, emit: pumping.emit }));
+  term.onEnd(inbound({ bus, clock, subjects, door, keep, emit: pumping.emit }));
   term.onEnd(makeBuckets({ bus, store, subjects, replicas, log }));
   pumping.emit({ type: "termBegan" });
   return pumping.emit;
