@@ -23,7 +23,11 @@ export const AppHealthCheck = Type.Object(
     gracePeriodSeconds: Type.Number({ minimum: 0, default: 300 }),
     intervalSeconds: Type.Number({ minimum: 0.1, default: 60 }),
     timeoutSeconds: Type.Number({ minimum: 0.01, default: 20 }),
-    maxConsecutiveFailures: Type.Integer({ minimum: 0, default: 3, description: "0: never kill" }),
+    maxConsecutiveFailures: Type.Integer({
+      minimum: 0,
+      default: 3,
+      description: "so many failures in a row are let pass, the next one ends the task; 0: never",
+    }),
   },
   strict,
 );

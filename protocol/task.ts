@@ -163,7 +163,10 @@ export const HealthCheck = Type.Object(
       minimum: 0,
       description: "after the start, failures before the first success do not count for so long",
     }),
-    failuresMax: Type.Integer({ minimum: 0, description: "0: never kill" }),
+    failuresMax: Type.Integer({
+      minimum: 0,
+      description: "the last of so many failures in a row ends the task; 0: never",
+    }),
   },
   { $id: "HealthCheck" },
 );

@@ -116,8 +116,7 @@ export class Health {
     const { failuresMax } = watch.check;
     this.#say(at, watch, false, message);
     if (failuresMax === 0 || watch.failures < failuresMax) return;
-    const times = watch.failures === 1 ? "1 check" : `${watch.failures} checks in a row`;
-    this.#options.unhealthy(at, watch.task, `${times} failed: ${message}`);
+    this.#options.unhealthy(at, watch.task, `${tooManyText(watch.failures, failuresMax - 1)}: ${message}`);
   }
 
   #say(at: Instant, watch: Watch, healthy: boolean, message: string): void {
@@ -125,6 +124,12 @@ export class Health {
     watch.healthy = healthy;
     this.#options.changed(at, watch.task, healthy, message);
   }
+}
+
+/** `2 checks in a row failed, 1 is let pass`: frameworks count those that are let pass (Marathon's rule), or those that end a task. */
+function tooManyText(failures: number, letPass: number): string {
+  if (failures === 1) return "1 check failed";
+  return `${failures} checks in a row failed, ${letPass} ${letPass === 1 ? "is" : "are"} let pass`;
 }
 
 const rampFirstMs = 50;

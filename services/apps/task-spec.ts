@@ -98,7 +98,7 @@ function healthCheckOf({ healthChecks }: AppDefinition): HealthCheck | undefined
     intervalMs: Math.round(check.intervalSeconds * 1000),
     timeoutMs: Math.round(check.timeoutSeconds * 1000),
     graceMs: Math.round(check.gracePeriodSeconds * 1000),
-    // Marathon kills with the first failure beyond the maximum.
+    // Marathon kills with the first failure beyond the maximum (HealthCheckActor looks before it counts).
     failuresMax: most === 0 ? 0 : most + 1,
   };
 }
