@@ -119,7 +119,14 @@ export const FrameworkView = Type.Object(
     id: FrameworkId,
     role: RoleName,
     name: Type.String(),
-    state: Type.Enum(["connected", "disconnected", "never-seen"]),
+    state: Type.Enum(["connected", "disconnected", "awaited"], {
+      description: "awaited: known from before this leader, which has not heard it yet",
+    }),
+    awayMs: Type.Optional(
+      Type.Number({
+        description: "while not connected: since its last word; of an awaited one since this leader began",
+      }),
+    ),
     suppressed: Type.Boolean(),
     session: Type.Optional(Type.Object({ epoch: Epoch, counter: Type.Integer() })),
     used: Resources,
@@ -277,6 +284,8 @@ export const masterApi = {
       RoleView,
     ),
   ),
+  /** Takes back what was set of a role: weight 1 and no limit from now on. `not-found` when nothing was. */
+  removeRole: apiCall("master", "removeRole", Type.Object({ name: RoleName }), RoleView),
   /** `agent`: of this one alone; else of `most`, 200 unless given. */
   explain: repeatable(
     apiCall(
@@ -315,7 +324,10 @@ export const masterApi = {
   ),
   /** The agent takes tasks again. */
   activateAgent: repeatable(apiCall("master", "activateAgent", Type.Object({ agent: AgentId }), AgentView)),
-  /** Forgets a framework; its tasks are ended. `force`: also one that is connected. */
+  /**
+   * Forgets a framework; its tasks are ended. `force`: also one that is connected. Without it `unavailable` while the leader
+   * has not led long enough to know whether one that he has not heard is connected.
+   */
   removeFramework: apiCall(
     "master",
     "removeFramework",

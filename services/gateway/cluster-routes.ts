@@ -89,6 +89,19 @@ export function clusterRoutes(app: FastifyInstance, { api }: Parts): void {
     async ({ params, body }) => api.call(masterApi.setRole, { name: params.role, ...body }),
   );
 
+  app.delete<{ Params: { role: string } }>(
+    "/cluster/roles/:role",
+    {
+      schema: {
+        tags,
+        summary: "Take back what was set of a role: weight 1 and no limit from now on",
+        description: "404 when nothing was set of it.",
+        response: { 200: RoleView },
+      },
+    },
+    async ({ params }) => api.call(masterApi.removeRole, { name: params.role }),
+  );
+
   app.delete<{ Params: { agent: string }; Querystring: { force: boolean } }>(
     "/cluster/agents/:agent",
     {
@@ -151,6 +164,8 @@ export function clusterRoutes(app: FastifyInstance, { api }: Parts): void {
       schema: {
         tags,
         summary: "Forget a framework; its tasks are ended",
+        description:
+          "503 while the leader has not led long enough to know whether one that it has not heard is connected.",
         querystring: Type.Object({
           force: Type.Boolean({ default: false, description: "also one that is connected" }),
         }),

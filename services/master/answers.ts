@@ -42,7 +42,7 @@ export class Answers {
       case "agents":
         return this.#give(ask, agentPage(at, this.#cluster, call.request));
       case "frameworks":
-        return this.#give(ask, frameworkPage(this.#cluster, call.request));
+        return this.#give(ask, frameworkPage(at, this.#cluster, call.request));
       case "roles":
         return this.#give(ask, rolePage(this.#cluster, call.request));
       case "offers":
@@ -65,6 +65,8 @@ export class Answers {
       }
       case "setRole":
         return this.#setRole(ask, call);
+      case "removeRole":
+        return this.#removeRole(ask, call);
       case "removeAgent":
         return this.#removeAgent(at, ask, call);
       case "drainAgent":
@@ -76,7 +78,8 @@ export class Answers {
   }
 
   stored(at: Instant, ask: Ask, call: MasterCall): void {
-    if (call.name === "setRole") return this.#give(ask, roleViewOf(this.#cluster, call.request.name));
+    if (call.name === "setRole" || call.name === "removeRole")
+      return this.#give(ask, roleViewOf(this.#cluster, call.request.name));
     if (call.name !== "drainAgent" && call.name !== "activateAgent") return this.#give(ask, {});
     const agent = this.#cluster.agents.get(call.request.agent);
     if (agent === undefined) return this.#refuse(ask, agentNotKnown(call.request.agent));
@@ -90,15 +93,31 @@ export class Answers {
       const faults = [{ path: "/limit/ports", expected: "none: ports have no limit", found: "ports" }];
       return this.#refuse(ask, refusal("invalid", "a limit is made of amounts", faults));
     }
-    const { roles, frameworks, books } = this.#cluster;
+    const { roles } = this.#cluster;
     const record = {
       ...roles.get(name),
       ...(weight === undefined ? {} : { weight }),
       ...(limit === undefined ? {} : { limit }),
     };
     roles.put(record);
-    for (const { id } of frameworks.wanting.get(name) ?? []) books.fresh.frameworks.add(id);
+    this.#lookAtRole(name);
     this.#out({ type: "store", key: roleKey(name), value: record, done: { type: "callStored", ask, call } });
+  }
+
+  #removeRole(ask: Ask, call: CallOf<"removeRole">): void {
+    const { name } = call.request;
+    if (!this.#cluster.roles.remove(name)) {
+      const message = `nothing is set of role ${name}: what has no weight and no limit of its own has weight 1 and no limit`;
+      return this.#refuse(ask, refusal("not-found", message));
+    }
+    this.#lookAtRole(name);
+    this.#out({ type: "forget", key: roleKey(name), done: { type: "callStored", ask, call } });
+  }
+
+  /** Its frameworks may be given more, or before others, than a moment ago. */
+  #lookAtRole(name: string): void {
+    const { frameworks, books } = this.#cluster;
+    for (const { id } of frameworks.wanting.get(name) ?? []) books.fresh.frameworks.add(id);
   }
 
   #removeAgent(at: Instant, ask: Ask, call: CallOf<"removeAgent">): void {
@@ -143,24 +162,40 @@ export class Answers {
     const framework = frameworks.get(call.request.framework) ?? this.#left(call.request.framework);
     if (framework === undefined)
       return this.#refuse(ask, refusal("not-found", `framework ${call.request.framework} is not known`));
-    const hindrance = call.request.force === true ? undefined : this.#hindranceToForget(framework);
-    if (hindrance !== undefined)
-      return this.#refuse(ask, refusal("conflict", `framework ${framework.id} ${hindrance}`));
+    const refused = call.request.force === true ? undefined : this.#refusalToForget(at, framework);
+    if (refused !== undefined) return this.#refuse(ask, refused);
+    frameworks.put(framework);
     this.#departures.remove(at, framework, "removed by an operator");
     this.#give(ask, {});
   }
 
   /** Whoever lives would lose what it runs, and begin anew as if it never had. */
-  #hindranceToForget({ id, connected, removed }: Framework): string | undefined {
-    if (!connected || removed) return undefined;
+  #refusalToForget(at: Instant, framework: Framework): Refusal | undefined {
+    const { id, connected, removed } = framework;
+    if (removed) return undefined;
+    if (!connected) return this.#refusalWhileAwaited(at, framework);
     const seconds = secondsText(this.#cluster.settings.sessionTimeoutMs);
     const tasks = sum(this.#cluster.agents.all(), ({ use }) =>
       sum(use, (each) => (each.framework === id ? each.tasks : 0)),
     );
     const ends = tasks === 0 ? "" : `, which would ${tasks === 1 ? "end" : "all end"}`;
-    return (
-      `is connected and has ${countText(tasks, "task")}${ends}: ` +
-      `stop it first (it counts as away after ${seconds} of silence), or remove it by force`
+    return refusal(
+      "conflict",
+      `framework ${id} is connected and has ${countText(tasks, "task")}${ends}: ` +
+        `stop it first (it counts as away after ${seconds} of silence), or remove it by force`,
+    );
+  }
+
+  /** It was connected to the former leader perhaps, and is on its way: that is no silence yet (R7). */
+  #refusalWhileAwaited({ mono, wall }: Instant, { id, session }: Framework): Refusal | undefined {
+    const { began, connectivity, settings } = this.#cluster;
+    const { sessionTimeoutMs } = settings;
+    if (session !== undefined || connectivity.heardBy({ mono, wall }, sessionTimeoutMs) >= began.mono)
+      return undefined;
+    return refusal(
+      "unavailable",
+      `this leader began ${secondsText(mono - began.mono)} ago and has not heard framework ${id} yet: ` +
+        `it counts as away after ${secondsText(sessionTimeoutMs)} of silence; ask again then, or remove it by force`,
     );
   }
 
@@ -169,9 +204,7 @@ export class Answers {
     for (const { use } of this.#cluster.agents.all()) {
       const found = use.find(({ framework, tasks }) => framework === id && tasks > 0);
       if (found === undefined) continue;
-      const framework = new Framework({ id, role: found.role, name: id, removed: false });
-      this.#cluster.frameworks.put(framework);
-      return framework;
+      return new Framework({ id, role: found.role, name: id, removed: false });
     }
     return undefined;
   }

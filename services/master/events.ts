@@ -145,7 +145,7 @@ export type MasterEffect =
       readonly value: object;
       readonly done?: MasterEvent;
     }
-  | { readonly type: "forget"; readonly key: string }
+  | { readonly type: "forget"; readonly key: string; readonly done?: MasterEvent }
   /** Somebody has heard of a higher epoch: we must not lead in ours. */
   | { readonly type: "hearEpoch"; readonly epoch: number }
   | { readonly type: "publishEvent"; readonly event: ClusterEvent }

@@ -54,7 +54,7 @@ export interface PerformWorld {
 
 /** Carries out what the master decided. Whatever fails outside comes back as an event, or is asked for again by the machine. */
 export function perform(world: PerformWorld, effect: MasterEffect, emit: (event: MasterEvent) => void): void {
-  const { bus, subjects, log, vault, streams } = world;
+  const { bus, subjects, log, streams } = world;
   switch (effect.type) {
     case "answer":
       return answer(world, effect);
@@ -83,7 +83,7 @@ export function perform(world: PerformWorld, effect: MasterEffect, emit: (event:
     case "store":
       return void store(world, effect, emit);
     case "forget":
-      return void vault.remove(effect.key).then((outcome) => isStored(world, outcome));
+      return void forget(world, effect, emit);
     case "hearEpoch":
       return world.hear(effect.epoch);
     case "publishEvent": {
@@ -188,6 +188,10 @@ async function store(
   emit: Emit,
 ): Promise<void> {
   if (isStored(world, await world.vault.put(key, value)) && done !== undefined) emit(done);
+}
+
+async function forget(world: PerformWorld, { key, done }: EffectOf<"forget">, emit: Emit): Promise<void> {
+  if (isStored(world, await world.vault.remove(key)) && done !== undefined) emit(done);
 }
 
 async function prepareFramework(

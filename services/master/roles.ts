@@ -9,6 +9,11 @@ export class Roles {
     this.#set.set(record.name, record);
   }
 
+  /** False when nothing was set. */
+  remove(name: string): boolean {
+    return this.#set.delete(name);
+  }
+
   get(name: string): RoleRecord {
     return this.#set.get(name) ?? { name, weight: 1 };
   }

@@ -33,27 +33,34 @@ export function agentView(at: Instant, agent: Agent): AgentView {
   };
 }
 
-export function frameworkPage(cluster: Cluster, { after, most }: PageQuery): Page<FrameworkView> {
+export function frameworkPage(
+  at: Instant,
+  cluster: Cluster,
+  { after, most }: PageQuery,
+): Page<FrameworkView> {
   const taken = takenBy(cluster, "framework");
   return page(cluster.frameworks.sorted(), {
     after,
     most,
     id: ({ id }) => id,
-    view: (framework) => frameworkView(cluster, framework, taken.get(framework.id) ?? nothingTaken),
+    view: (framework) => frameworkView(at, cluster, framework, taken.get(framework.id) ?? nothingTaken),
   });
 }
 
 function frameworkView(
+  { mono }: Instant,
   cluster: Cluster,
   framework: Framework,
   { used, offered, tasks }: Taken,
 ): FrameworkView {
-  const { id, role, name, session, connected, suppressed, needs } = framework;
+  const { id, role, name, session, connected, renewedAt, suppressed, needs } = framework;
+  const heardAt = session === undefined ? cluster.began.mono : renewedAt;
   return {
     id,
     role,
     name,
-    state: connected ? "connected" : session === undefined ? "never-seen" : "disconnected",
+    state: connected ? "connected" : session === undefined ? "awaited" : "disconnected",
+    ...(!connected && { awayMs: Math.max(0, Math.round(mono - heardAt)) }),
     suppressed,
     ...(session === undefined ? {} : { session }),
     used,

@@ -80,6 +80,7 @@ const served: TasksReply = {
 const allCalls = [
   "DELETE /cluster/agents/{agent}",
   "DELETE /cluster/frameworks/{framework}",
+  "DELETE /cluster/roles/{role}",
   "DELETE /v1/jobs/{job}",
   "DELETE /v2/apps/{*}",
   "GET /cluster/agents",

@@ -172,6 +172,8 @@ describe("a master process", () => {
     const before = await cluster.register("a");
     assert(before.ok);
     await cluster.call("setRole", { name: "r", weight: 2 });
+    await cluster.call("setRole", { name: "taken-back", weight: 5 });
+    await cluster.call("removeRole", { name: "taken-back" });
     cluster.start("m2");
     await cluster.world.runFor(100);
     const use = [{ framework: "f", role: "r", resources: amounts({ cpus: 1 }), tasks: 1 }];
@@ -187,7 +189,10 @@ describe("a master process", () => {
       [["awaited", amounts({ cpus: 1 })]],
     );
     const { value: roles } = await cluster.call("roles");
-    assert.equal(roles.items[0].weight, 2);
+    assert.deepEqual(
+      roles.items.map(({ name, weight }: { name: string; weight: number }) => [name, weight]),
+      [["r", 2]],
+    );
     const after = await cluster.register("a", 2);
     assert(after.ok && after.epoch > before.epoch);
   });

@@ -78,7 +78,8 @@ export class Stage {
       if (effect.type === "prepareFramework") {
         if (effect.record !== undefined) this.stored.set(effect.record.key, effect.record.value);
         effects.push(...this.do(effect.done));
-      } else if (effect.type === "store" && effect.done !== undefined) effects.push(...this.do(effect.done));
+      } else if ((effect.type === "store" || effect.type === "forget") && effect.done !== undefined)
+        effects.push(...this.do(effect.done));
     }
     return effects;
   }

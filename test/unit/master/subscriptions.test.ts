@@ -322,6 +322,56 @@ describe("subscriptions at the master", () => {
     assert.equal(only(stage.effects, "removeFromAgent").length, 1);
   });
 
+  describe("after a failover", () => {
+    const taken = () => {
+      const before = new Stage();
+      before.subscribe("f");
+      return new Stage({ epoch: 4, registry: { frameworks: [before.stored.get("framework.f") as never] } });
+    };
+    const shown = (stage: Stage) => {
+      const [{ state, awayMs, session }] = stage.call("frameworks", {}).value.items;
+      return { state, awayMs, hasSession: session !== undefined };
+    };
+
+    it("it is awaited since the leader began, until it subscribes; silent later, disconnected since its last word", () => {
+      const stage = taken();
+      stage.wait(3000);
+      assert.deepEqual(shown(stage), { state: "awaited", awayMs: 3000, hasSession: false });
+      stage.subscribe("f");
+      assert.deepEqual(shown(stage), { state: "connected", awayMs: undefined, hasSession: true });
+      stage.wait(20_000);
+      assert.deepEqual(shown(stage), { state: "disconnected", awayMs: 20_000, hasSession: true });
+    });
+
+    it("whether it is connected is not known at once: it is not removed before, unless by force", () => {
+      const stage = taken();
+      stage.wait(3000);
+      const { error } = stage.call("removeFramework", { framework: "f" });
+      assert.equal(error.code, "unavailable");
+      assert.equal(
+        error.message,
+        "this leader began 3 s ago and has not heard framework f yet: it counts as away after 15 s of silence; ask again then, or remove it by force",
+      );
+      stage.wait(11_900);
+      assert.equal(stage.call("removeFramework", { framework: "f" }).error.code, "unavailable");
+      stage.wait(200);
+      assert.equal(stage.call("removeFramework", { framework: "f" }).ok, true);
+      assert.equal(taken().call("removeFramework", { framework: "f", force: true }).ok, true);
+    });
+
+    it("one that has subscribed meanwhile is not removed; nor by a leader who was cut off meanwhile (R7)", () => {
+      const stage = taken();
+      stage.subscribe("f");
+      assert.equal(stage.call("removeFramework", { framework: "f" }).error.code, "conflict");
+      const cutOff = taken();
+      cutOff.wait(10_000);
+      cutOff.do({ type: "connectionChanged", connected: false });
+      cutOff.do({ type: "connectionChanged", connected: true });
+      cutOff.wait(10_000);
+      assert.equal(cutOff.call("removeFramework", { framework: "f" }).error.code, "unavailable");
+    });
+  });
+
   it("roles: weight and limit are stored before the answer, and a raised limit leads to offers", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 });
@@ -335,6 +385,37 @@ describe("subscriptions at the master", () => {
     assert.deepEqual(brief(offersIn(raised)), ["a cpus 2"]);
     assert.deepEqual(lastAnswer(raised).value.weight, 3);
     assert.deepEqual(stage.stored.get("role.r"), request);
+  });
+
+  it("roles: what was set is taken back, in the registry before the answer, and leads to offers", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.call("setRole", { name: "r", weight: 3, limit: amounts({ cpus: 1 }) });
+    const { effects } = stage.subscribe("f", { needs: [need({ cpus: 1 })] });
+    assert.deepEqual(brief(offersIn(effects)), ["a cpus 1"]);
+    stage.wait(10);
+    const call = { name: "removeRole", request: { name: "r" } } as const;
+    const at = { mono: stage.now, wall: stage.now };
+    const asked = stage.machine.handle(at, { type: "callAsked", ask: 77, call });
+    assert.deepEqual(brief(offersIn(asked)), ["a cpus 3"]);
+    assert.deepEqual(only(asked, "answer"), []);
+    const [{ key, done } = {}] = only(asked, "forget");
+    assert.equal(key, "role.r");
+    const { value } = lastAnswer(stage.do(done!));
+    assert.deepEqual([value.name, value.weight, value.limit, value.frameworks], ["r", 1, undefined, ["f"]]);
+  });
+
+  it("roles: of which nothing was set are refused, in words, also the second time", () => {
+    const stage = new Stage();
+    stage.subscribe("f");
+    stage.call("setRole", { name: "once", weight: 2 });
+    assert.equal(stage.call("removeRole", { name: "once" }).ok, true);
+    assert.equal(stage.stored.has("role.once"), false);
+    for (const name of ["once", "r"]) {
+      const { error } = stage.call("removeRole", { name });
+      assert.equal(error.code, "not-found");
+      assert.match(error.message, new RegExp(`^nothing is set of role ${name}: `));
+    }
   });
 
   it("roles: who subscribes anew under another is counted there", () => {
