@@ -1,12 +1,14 @@
 import type { Client } from "./client.js";
 import { countText } from "#libs/core/words.js";
 import { systemClock } from "./clock.js";
+import { asksUntilTaken, type Waiting } from "./asking.js";
 import { hindrance, mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
 import { definitionsOf, naming, type Placed } from "./files.js";
 import { absolute, appPath } from "./named.js";
 import type { Output } from "./output.js";
-import { type Step, takenBy, waitFor } from "./progress.js";
+import { type Step, waitFor } from "./progress.js";
+import { silenceOf } from "./silent-agents.js";
 
 /** What of Marathon's app the CLI reads. */
 export interface AppInfo {
@@ -26,6 +28,7 @@ export interface AppInfo {
   readonly healthChecks: readonly unknown[];
   readonly tasks?: readonly {
     readonly id: string;
+    readonly slaveId: string;
     readonly host: string;
     readonly ports: readonly number[];
     readonly state: string;
@@ -37,12 +40,6 @@ export interface AppInfo {
     readonly host: string;
     readonly timestamp: string;
   };
-}
-
-export interface Waiting {
-  readonly wait: boolean;
-  /** seconds */
-  readonly timeout: number;
 }
 
 export async function deploy(client: Client, output: Output, path: string, waiting: Waiting): Promise<void> {
@@ -63,18 +60,6 @@ export async function deploy(client: Client, output: Output, path: string, waiti
     apps.map(({ id }) => id),
     asking.left(),
   );
-}
-
-/** What is asked for waits until somebody leads; what is waited for afterwards has the rest of the time. */
-function asksUntilTaken(output: Output, waiting: Waiting) {
-  const begunAt = systemClock.now().mono;
-  const left = (): Waiting => {
-    const passed = (systemClock.now().mono - begunAt) / 1000;
-    return { ...waiting, timeout: Math.max(0, Math.ceil(waiting.timeout - passed)) };
-  };
-  const ask = <T extends object>(goal: string, call: () => Promise<T>): Promise<T> =>
-    waiting.wait ? takenBy(call, { goal, timeoutMs: left().timeout * 1000, quiet: output.isJson }) : call();
-  return { ask, left };
 }
 
 /** What all of them give; every refusal when there is one. */
@@ -127,12 +112,15 @@ export async function scale(
 }
 
 export async function remove(client: Client, output: Output, id: string, waiting: Waiting): Promise<void> {
-  await client.delete(appPath(id));
+  const asking = asksUntilTaken(output, waiting);
+  const goal = `removing ${id}`;
+  await asking.askAway(goal, () => client.delete(appPath(id)));
   if (waiting.wait)
     await waitFor(() => gone(client, absolute(id)), {
-      timeoutMs: waiting.timeout * 1000,
+      timeoutMs: asking.left().timeout * 1000,
       quiet: output.isJson,
-      goal: `removing ${id}`,
+      goal,
+      hindered: async () => silenceOf(client, [await existing(client, id)]),
     });
   if (output.isJson) output.json({ id: absolute(id), removed: true });
   else output.line(`${absolute(id)} removed`);
@@ -168,16 +156,20 @@ function settled(
     apps = await allExisting(client, ids);
     return settling(apps);
   };
-  const linesOf = async (isMeant: (app: AppInfo) => boolean, lines: typeof hindrance) =>
-    (await Promise.all(apps.filter(isMeant).map(({ id }) => lines(client, id)))).flat();
+  const linesOf = async (isMeant: (app: AppInfo) => boolean, lines: typeof hindrance) => {
+    const explained = await Promise.all(apps.filter(isMeant).map(({ id }) => lines(client, id)));
+    return [...explained.flat(), ...(await silenceOf(client, apps.filter(isOpen)))];
+  };
   return waitFor(look, {
     timeoutMs: timeout * 1000,
     quiet: output.isJson,
     goal: `deploying ${ids.join(", ")}`,
     hindered: () => linesOf(lacksInstances, hindrance),
-    late: () => linesOf(({ settled: is }) => !is, mainReason),
+    late: () => linesOf(isOpen, mainReason),
   });
 }
+
+const isOpen = ({ settled: is }: AppInfo): boolean => !is;
 
 /** Without a check nothing but time tells a start from a program that fails at once. */
 const runsMs = 1000;
@@ -186,7 +178,7 @@ const runsMs = 1000;
 function stepsToSettled(): (apps: readonly AppInfo[]) => Step<readonly AppInfo[]> {
   let since: number | undefined;
   return (apps) => {
-    const open = apps.filter((app) => !app.settled);
+    const open = apps.filter(isOpen);
     const { mono, wall } = systemClock.now();
     since = open.length > 0 ? undefined : (since ?? mono);
     const text = (open.length === 0 ? apps : open).map(progressText).join("; ");

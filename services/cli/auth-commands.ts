@@ -96,11 +96,18 @@ export function revoke(
   });
 }
 
-function anewText({ kind, id }: Principal, dir: string): string {
-  const issued = `what \`emporion auth ${kind === "agent" || kind === "framework" ? `${kind} ${id}` : "init"} --dir ${dir}\` issues from now on counts`;
+function anewText(principal: Principal, dir: string): string {
+  const { kind } = principal;
+  const issued = `what \`emporion auth ${issuing(principal)} --dir ${dir}\` issues from now on counts`;
   if (kind === "agent")
     return `Then ${issued}. Its .key stays the same, for it follows from the id: if others have it, give the host another id.`;
   return kind === "framework" ? `Then ${issued}.` : `Then every copy is cut off; ${issued}.`;
+}
+
+/** By which command it was issued: ours under an id of their own are issued as frameworks that serve. */
+function issuing({ kind, id }: Principal): string {
+  if (kind === "agent" || kind === "framework") return `${kind} ${id}`;
+  return kind === id ? "init" : `framework ${id} --serves ${kind}`;
 }
 
 function named(kind: PrincipalKind, id: string): Principal {

@@ -24,12 +24,18 @@ export class Client {
   }
 
   get = async <T>(path: string): Promise<T> => this.#json("GET", path);
-  post = async <T>(path: string, body?: unknown): Promise<T> => this.#json("POST", path, body);
+  post = async <T>(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> =>
+    this.#json("POST", path, body, headers);
   put = async <T>(path: string, body: unknown): Promise<T> => this.#json("PUT", path, body);
   delete = async <T>(path: string): Promise<T> => this.#json("DELETE", path);
 
-  async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await this.open(method, path, body);
+  async #json<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    const response = await this.open(method, path, body, headers);
     try {
       const text = await response.text();
       return (path.startsWith("/cluster/") ? JSON.parse(text, inThousandths) : JSON.parse(text)) as T;

@@ -3,12 +3,13 @@ import type { Resources } from "#protocol/resources.js";
 import type { TaskStatus } from "#protocol/task.js";
 import { amountText, portCount, portList, scalar, sum } from "#libs/core/resources.js";
 import { countText } from "#libs/core/words.js";
+import { asksUntilTaken, type Waiting } from "./asking.js";
 import { systemClock } from "./clock.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
-import { standingText } from "./drain-commands.js";
 import { appPath, isOf, isUnknown, namedBy, unknownFailure } from "./named.js";
 import { ageText, type Output } from "./output.js";
+import { presenceText, standingText } from "./standing.js";
 
 const ofTotal = (name: string, used: Resources, total: Resources): string =>
   `${amountText(name, scalar(used, name)).replace(" MiB", "")}/${amountText(name, scalar(total, name))}`;
@@ -45,7 +46,7 @@ export async function status(client: Client, output: Output): Promise<void> {
     `agents      ${registered} registered${draining > 0 ? output.paint("yellow", `, ${draining} of them drained or draining`) : ""}${missing.map((each) => output.paint("red", `, ${each}`)).join("")}`,
   );
   output.line(
-    `frameworks  ${frameworks.map(({ id, state }) => (state === "connected" ? id : output.paint("yellow", `${id} (${state})`))).join(", ") || "none"}`,
+    `frameworks  ${frameworks.map((each) => (each.state === "connected" ? each.id : output.paint("yellow", `${each.id} (${presenceText(each)})`))).join(", ") || "none"}`,
   );
   const known = knownText({ registered, awaited, unreachable });
   output.line(`tasks       ${tasks}${output.paint("yellow", known)}`);
@@ -117,7 +118,7 @@ export async function frameworks(client: Client, output: Output): Promise<void> 
   const rows = views.map((each) => [
     each.id,
     each.role,
-    each.state,
+    presenceText(each),
     each.tasks,
     amountText("cpus", scalar(each.used, "cpus")),
     amountText("mem", scalar(each.used, "mem")),
@@ -248,21 +249,56 @@ export async function roles(client: Client, output: Output): Promise<void> {
   output.list(["ROLE", "WEIGHT", "SHARE", "CPUS", "MEM", "FRAMEWORKS"], rows, views);
 }
 
-export async function setWeight(client: Client, output: Output, name: string, weight: number): Promise<void> {
-  const view = await client.put<RoleView>(`/cluster/roles/${encodeURIComponent(name)}`, { weight });
+export async function setWeight(
+  client: Client,
+  output: Output,
+  name: string,
+  { weight, ...waiting }: Waiting & { readonly weight: number },
+): Promise<void> {
+  const view = await asksUntilTaken(output, waiting).ask(`setting the weight of role ${name}`, () =>
+    client.put<RoleView>(`/cluster/roles/${encodeURIComponent(name)}`, { weight }),
+  );
   if (output.isJson) output.json(view);
   else output.line(weightText(view));
+}
+
+/** Takes back what was set of it. */
+export async function removeRole(
+  client: Client,
+  output: Output,
+  name: string,
+  waiting: Waiting,
+): Promise<void> {
+  const path = `/cluster/roles/${encodeURIComponent(name)}`;
+  await asksUntilTaken(output, waiting).askAway(`removing role ${name}`, () => client.delete(path));
+  if (output.isJson) output.json({ name, removed: true });
+  else output.line(`role ${name}: what was set is taken back: weight 1, no limit`);
 }
 
 /** Weights may be set before anybody comes, so a slip of the pen is not refused: it shows. */
 export const weightText = ({ name, weight, frameworks: members }: RoleView): string =>
   `role ${name}: weight ${weight}${members.length === 0 ? "; no framework is in this role yet" : ""}`;
 
-export async function removeAgent(client: Client, output: Output, id: string, force: boolean): Promise<void> {
+export interface RemovalOptions extends Waiting {
+  readonly force: boolean;
+}
+
+export async function removeAgent(
+  client: Client,
+  output: Output,
+  id: string,
+  { force, ...waiting }: RemovalOptions,
+): Promise<void> {
   const path = `/cluster/agents/${encodeURIComponent(id)}`;
-  const { state } = await client.get<AgentView>(path);
-  await client.delete(`${path}?force=${force}`);
-  const isForgotten = state === "gone";
+  // Done twice it would be forgotten: asked again, it is looked first whether the last time was enough.
+  let before: AgentView["state"] | undefined;
+  await asksUntilTaken(output, waiting).askAway(`removing agent ${id}`, async () => {
+    const { state } = await client.get<AgentView>(path);
+    const isDone = state === "gone" && before !== undefined && before !== "gone";
+    before ??= state;
+    if (!isDone) await client.delete(`${path}?force=${force}`);
+  });
+  const isForgotten = before === "gone";
   if (output.isJson) output.json({ id, state: isForgotten ? "forgotten" : "gone" });
   else if (isForgotten) output.line(`agent ${id} is forgotten: its id may be used again`);
   else
@@ -275,10 +311,11 @@ export async function removeFramework(
   client: Client,
   output: Output,
   id: string,
-  force: boolean,
+  { force, ...waiting }: RemovalOptions,
 ): Promise<void> {
-  await client
-    .delete(`/cluster/frameworks/${encodeURIComponent(id)}?force=${force}`)
+  const path = `/cluster/frameworks/${encodeURIComponent(id)}?force=${force}`;
+  await asksUntilTaken(output, waiting)
+    .askAway(`removing framework ${id}`, () => client.delete(path))
     .catch((cause: unknown) => {
       const isThere = cause instanceof Failure && cause.code === "conflict" && !force;
       throw isThere ? cause.with(["--force removes it all the same"]) : cause;

@@ -2,11 +2,13 @@ import type { AgentView, FrameworkView } from "#protocol/api.js";
 import type { TaskStatus } from "#protocol/task.js";
 import { countText } from "#libs/core/words.js";
 import { systemClock } from "./clock.js";
+import { asksUntilTaken, type Waiting } from "./asking.js";
 import type { Client } from "./client.js";
 import { mainReason } from "./explain-command.js";
 import { Failure } from "./failure.js";
 import { ageText, type Output } from "./output.js";
 import { type Step, waitFor } from "./progress.js";
+import { standingText } from "./standing.js";
 
 export interface DrainOptions {
   /** seconds */
@@ -26,13 +28,15 @@ export async function drain(
   { deadline, wait, timeout }: DrainOptions,
 ): Promise<void> {
   const asked = deadline === undefined ? {} : { deadlineSeconds: deadline };
-  const begun = await client.post<AgentView>(`${pathOf(id)}/drain`, asked);
   const seconds = timeout ?? (deadline === undefined ? 300 : deadline + 60);
+  const asking = asksUntilTaken(output, { wait, timeout: seconds });
+  const goal = `draining ${id}`;
+  const begun = await asking.ask(goal, () => client.post<AgentView>(`${pathOf(id)}/drain`, asked));
   const view = wait
     ? await waitFor(() => drained(client, id), {
-        timeoutMs: seconds * 1000,
+        timeoutMs: asking.left().timeout * 1000,
         quiet: output.isJson,
-        goal: `draining ${id}`,
+        goal,
         hindered: () => stayingReasons(client, id),
         late: () => stayingReasons(client, id),
       })
@@ -41,8 +45,10 @@ export async function drain(
   else output.line(progressText(view));
 }
 
-export async function activate(client: Client, output: Output, id: string): Promise<void> {
-  const view = await client.post<AgentView>(`${pathOf(id)}/activate`, {});
+export async function activate(client: Client, output: Output, id: string, waiting: Waiting): Promise<void> {
+  const view = await asksUntilTaken(output, waiting).ask(`activating ${id}`, () =>
+    client.post<AgentView>(`${pathOf(id)}/activate`, {}),
+  );
   if (output.isJson) output.json(view);
   else output.line(`${id}: ${view.state}, takes tasks`);
 }
@@ -51,7 +57,8 @@ async function drained(client: Client, id: string): Promise<Step<AgentView>> {
   const view = await client.get<AgentView>(pathOf(id));
   if (view.state === "gone") throw new Failure("failed", `${id}: it was removed`);
   if (view.drain === undefined) throw new Failure("failed", `${id}: its drain was ended`);
-  if (view.drain.state === "drained") return { text: progressText(view), done: view };
+  // That it is drained is what the command prints.
+  if (view.drain.state === "drained") return { text: "", done: view };
   const text = progressText(view) + hindranceText(view, await client.get("/cluster/frameworks"));
   return { text, live: deadlineText(view) };
 }
@@ -102,7 +109,3 @@ function deadlineText({ drain: { deadlineAt } = { state: "draining", since: 0 } 
   const leftMs = deadlineAt - systemClock.now().wall;
   return leftMs > 0 ? `; what is left in ${ageText(leftMs)} is ended` : "; the deadline has passed";
 }
-
-/** `registered`, `draining`, `drained`, `unreachable, draining`. */
-export const standingText = (state: AgentView["state"], drain: AgentView["drain"]): string =>
-  drain === undefined ? state : state === "registered" ? drain.state : `${state}, ${drain.state}`;

@@ -7,6 +7,7 @@ import { Failure } from "./failure.js";
 import { inPath, isUnknown, type Named, namedBy, taskOf, unknownFailure } from "./named.js";
 import { ageText, type Output } from "./output.js";
 import { lastRunText, type RunInfo } from "./runs.js";
+import { presenceText } from "./standing.js";
 
 /** Why it is not placed: `/demo/web` or `app:/demo/web`, `demo.pi` or `job:demo.pi`, `framework:apps`; of a task how it stands, and its app or job. */
 export async function explain(
@@ -118,11 +119,10 @@ export function taskText({ spec, agent, latest, startedAt, endedAt }: TaskStatus
 
 /** Of a framework that nothing is said of because it asks for nothing in particular. */
 async function standsText(client: Client, id: string): Promise<string> {
-  const { state, suppressed, tasks } = await client.get<FrameworkView>(
-    `/cluster/frameworks/${encodeURIComponent(id)}`,
-  );
+  const view = await client.get<FrameworkView>(`/cluster/frameworks/${encodeURIComponent(id)}`);
+  const { state, suppressed, tasks } = view;
   const has = `it has ${countText(tasks, "task")}`;
-  if (state !== "connected") return `${id}: it is not connected (${state}); ${has}`;
+  if (state !== "connected") return `${id}: it is not connected (${presenceText(view)}); ${has}`;
   return suppressed ? `${id}: it wants no offers at present; ${has}` : `${id}: it takes any offer; ${has}`;
 }
 

@@ -32,6 +32,11 @@ export class Failure extends Error {
     this.details = details;
   }
 
+  /** No answer came: it may have been done, or be done yet. That nobody leads is an answer. */
+  get leavesOpen(): boolean {
+    return this.#kind === "unreachable" && (this.code === undefined || this.code === "timeout");
+  }
+
   /** The same, of something that has a place. */
   at(place: string): Failure {
     return new Failure(this.#kind, `${place}: ${this.message}`, this.details, this.code);

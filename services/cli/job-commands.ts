@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { SystemRandom } from "#libs/adapters/random.js";
+import { asksUntilTaken, type Waiting } from "./asking.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
 import { hindrance, mainReason } from "./explain-command.js";
@@ -6,7 +8,6 @@ import { submitted } from "./job-files.js";
 import type { Output } from "./output.js";
 import { waitFor } from "./progress.js";
 import { isEnded, newestOf, type RunInfo, runText } from "./runs.js";
-import type { Waiting } from "./app-commands.js";
 
 interface JobInfo {
   readonly id: string;
@@ -28,8 +29,13 @@ export interface RunOptions extends Waiting {
 /** `what`: the id of a job that is there, or a file with a definition, which is submitted first. */
 export async function run(client: Client, output: Output, what: string, waiting: RunOptions): Promise<void> {
   const isFile = what === "-" || what.includes("/") || existsSync(what);
-  const id = isFile ? await submitted(client, what, waiting.replace) : what;
-  const begun = client.post<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs`);
+  const asking = asksUntilTaken(output, waiting);
+  const id = isFile ? await submitted(client, asking, { path: what, replace: waiting.replace }) : what;
+  // One key, one run: asked again after an answer that was lost, it is the same.
+  const key = { "idempotency-key": new SystemRandom().token(20) };
+  const begun = asking.ask(`running ${id}`, () =>
+    client.post<RunInfo>(`/v1/jobs/${encodeURIComponent(id)}/runs`, undefined, key),
+  );
   const started = await (isFile ? begun : unlessMissingFile(what, begun));
   if (!waiting.wait) return output.isJson ? output.json(started) : output.line(started.id);
   if (!output.isJson) process.stderr.write(`${id}: run ${started.id}\n`);
@@ -40,7 +46,7 @@ export async function run(client: Client, output: Output, what: string, waiting:
       return isEnded(present) ? { text, done: present } : { text };
     },
     {
-      timeoutMs: waiting.timeout * 1000,
+      timeoutMs: asking.left().timeout * 1000,
       quiet: output.isJson,
       goal: `running ${id}`,
       hindered: () => hindrance(client, id),
@@ -86,9 +92,15 @@ export async function result(
     throw new Failure("failed", `${id}: run ${found.id} failed: ${found.reason ?? "no reason given"}`);
 }
 
-export async function remove(client: Client, output: Output, id: string, stop: boolean): Promise<void> {
-  await client
-    .delete(`/v1/jobs/${encodeURIComponent(id)}?stopCurrentJobRuns=${stop}`)
+export async function remove(
+  client: Client,
+  output: Output,
+  id: string,
+  { stop, ...waiting }: Waiting & { readonly stop: boolean },
+): Promise<void> {
+  const path = `/v1/jobs/${encodeURIComponent(id)}?stopCurrentJobRuns=${stop}`;
+  await asksUntilTaken(output, waiting)
+    .askAway(`removing ${id}`, () => client.delete(path))
     .catch((cause: unknown) => {
       const hasRuns = cause instanceof Failure && cause.code === "conflict" && !stop;
       throw hasRuns ? cause.with(["--stop stops them first"]) : cause;
@@ -102,13 +114,17 @@ export async function stop(
   client: Client,
   output: Output,
   id: string,
-  runId: string | undefined,
+  { run, ...waiting }: Waiting & { readonly run: string | undefined },
 ): Promise<void> {
-  const job = `/v1/jobs/${encodeURIComponent(id)}`;
-  const run = runId ?? (await onlyActive(client, id));
-  const stopped = await client.post<RunInfo>(`${job}/runs/${encodeURIComponent(run)}/actions/stop`);
+  // Found once: when it is asked again there may be none any more.
+  let named = run;
+  const stopped = await asksUntilTaken(output, waiting).ask(`stopping ${id}`, async () => {
+    named ??= await onlyActive(client, id);
+    const path = `/v1/jobs/${encodeURIComponent(id)}/runs/${encodeURIComponent(named)}/actions/stop`;
+    return client.post<RunInfo>(path);
+  });
   if (output.isJson) output.json(stopped);
-  else output.line(`${id}: run ${run} is being stopped`);
+  else output.line(`${id}: run ${named} is being stopped`);
 }
 
 async function onlyActive(client: Client, id: string): Promise<string> {

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import type { ClusterEvent } from "#protocol/event.js";
 import type { TaskStatus } from "#protocol/task.js";
 import { systemClock } from "./clock.js";
+import { countText } from "#libs/core/words.js";
 import { delay } from "#libs/ports/clock.js";
 import type { Client } from "./client.js";
 import { Failure } from "./failure.js";
@@ -27,17 +28,38 @@ export async function logs(
     follow: String(follow),
     ...(tail !== undefined && { tail: String(tail) }),
   });
-  const response = await client.open(
-    "GET",
-    `/cluster/tasks/${task}/${stderr ? "stderr" : "stdout"}?${String(query)}`,
-  );
-  if (response.body === null) return;
-  await pipeline(Readable.fromWeb(response.body), process.stdout, { end: false }).catch(
-    (cause: NodeJS.ErrnoException) => {
-      if (cause.code !== "EPIPE") throw new Failure("unreachable", `the log ended early: ${cause.message}`);
-    },
-  );
+  const path = `/cluster/tasks/${encodeURIComponent(task)}`;
+  const response = await client.open("GET", `${path}/${stderr ? "stderr" : "stdout"}?${String(query)}`);
+  const shown = response.body === null ? 0 : await copied(Readable.fromWeb(response.body));
+  if (shown > 0 || stderr || follow || tail === 0) return;
+  const bytes = await stderrBytes(client, path);
+  if (bytes > 0) process.stderr.write(`${elsewhereText(task, bytes)}\n`);
 }
+
+/** To standard output; how many bytes it was. */
+async function copied(from: Readable): Promise<number> {
+  let bytes = 0;
+  from.on("data", (piece: Uint8Array) => (bytes += piece.length));
+  await pipeline(from, process.stdout, { end: false }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EPIPE") throw new Failure("unreachable", `the log ended early: ${cause.message}`);
+  });
+  return bytes;
+}
+
+/** Told with the first byte of it; none when that cannot be had, for nobody has asked for it. */
+async function stderrBytes(client: Client, path: string): Promise<number> {
+  try {
+    const response = await client.open("GET", `${path}/stderr`, undefined, { range: "bytes=0-0" });
+    await response.body?.cancel();
+    return Number(/\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] ?? 0);
+  } catch (cause) {
+    if (cause instanceof Failure) return 0;
+    throw cause;
+  }
+}
+
+export const elsewhereText = (task: string, bytes: number): string =>
+  `${task}: stdout is empty; stderr has ${countText(bytes, "byte")}, which --stderr shows`;
 
 async function chosenTask(client: Client, what: string): Promise<string> {
   const { tasks, silent } = await client.get<Listed>("/cluster/tasks");

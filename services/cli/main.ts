@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { taskStates } from "#protocol/task-states.js";
 import * as app from "./app-commands.js";
+import type { Waiting } from "./asking.js";
 import { complaintText, failureText } from "./complaint.js";
 import { Client } from "./client.js";
 import * as cluster from "./cluster-commands.js";
@@ -48,7 +49,7 @@ const program = new Command("emporion")
   )
   .addHelpText(
     "after",
-    "\nMore: agents rm|drain|activate, frameworks rm, roles weight, app deploy|ls|scale|rm, job run|put|ls|result|stop|rm, auth init|agent|framework|revoke; each has a --help." +
+    "\nMore: agents rm|drain|activate, frameworks rm, roles weight|rm, app deploy|ls|scale|rm, job run|put|ls|result|stop|rm, auth init|agent|framework|revoke; each has a --help." +
       '\nWith -o json errors are JSON too: {"error": {message, details, exitCode, code}} on standard error.' +
       "\nExit codes: 0 done, 1 it failed, 2 wrong command or file, 3 no cluster answers, 4 refused, 5 not done in time.",
   )
@@ -84,14 +85,19 @@ const simple = (name: string, description: string, run: (client: Client, output:
     });
 
 simple("status", "the cluster at a glance", cluster.status);
+/** Of what is done when it is taken. */
+const asks = (command: Command): Command =>
+  command
+    .option("--no-wait", "do not wait while nobody leads who could take it")
+    .option("--timeout <seconds>", "how long to wait for somebody who leads", seconds, 300);
+
 const agents = simple("agents", "hosts: what they have and what is used", cluster.agents);
-agents
-  .command("rm <id>")
+asks(agents.command("rm <id>"))
   .description("give up an unreachable agent for good: its tasks count as lost; once more: forget its id")
   .option("--force", "also one that the leader still waits for", false)
-  .action(async (id: string, { force }: { force: boolean }) => {
+  .action(async (id: string, options: cluster.RemovalOptions) => {
     const { client, output } = reached();
-    await cluster.removeAgent(client, output, id, force);
+    await cluster.removeAgent(client, output, id, options);
   });
 agents
   .command("drain <id>")
@@ -111,29 +117,32 @@ agents
     const { client, output } = reached();
     await drain.drain(client, output, id, options);
   });
-agents
-  .command("activate <id>")
+asks(agents.command("activate <id>"))
   .description("end an agent's drain: it takes tasks again")
-  .action(async (id: string) => {
+  .action(async (id: string, waiting: Waiting) => {
     const { client, output } = reached();
-    await drain.activate(client, output, id);
+    await drain.activate(client, output, id, waiting);
   });
 const frameworks = simple("frameworks", "schedulers: their shares and what they want", cluster.frameworks);
-frameworks
-  .command("rm <id>")
+asks(frameworks.command("rm <id>"))
   .description("forget a framework that is away; its tasks are ended")
-  .option("--force", "also one that is connected", false)
-  .action(async (id: string, { force }: { force: boolean }) => {
+  .option("--force", "also one that is connected, or that a new leader still waits for", false)
+  .action(async (id: string, options: cluster.RemovalOptions) => {
     const { client, output } = reached();
-    await cluster.removeFramework(client, output, id, force);
+    await cluster.removeFramework(client, output, id, options);
   });
 const roles = simple("roles", "how frameworks share the cluster: weights and shares", cluster.roles);
-roles
-  .command("weight <name> <weight>")
+asks(roles.command("weight <name> <weight>"))
   .description("set a role's weight: with 2 it gets twice of what one with 1 gets; 1 unless set")
-  .action(async (name: string, text: string) => {
+  .action(async (name: string, text: string, waiting: Waiting) => {
     const { client, output } = reached();
-    await cluster.setWeight(client, output, name, weightOf(text));
+    await cluster.setWeight(client, output, name, { ...waiting, weight: weightOf(text) });
+  });
+asks(roles.command("rm <name>"))
+  .description("take back what was set of a role: weight 1 and no limit from then on")
+  .action(async (name: string, waiting: Waiting) => {
+    const { client, output } = reached();
+    await cluster.removeRole(client, output, name, waiting);
   });
 simple("offers", "what is on offer now, and to whom", cluster.offers);
 simple("services", "where the running services are", cluster.services);
@@ -213,7 +222,7 @@ const waits = (command: Command): Command =>
 const apps = program.command("app").description("long-running services");
 waits(
   apps.command("deploy <file>").description("deploy the apps of a JSON or YAML file (- for standard input)"),
-).action(async (file: string, waiting: app.Waiting) => {
+).action(async (file: string, waiting: Waiting) => {
   const { client, output } = reached();
   await app.deploy(client, output, file, waiting);
 });
@@ -225,13 +234,13 @@ apps
     await app.list(client, output);
   });
 waits(apps.command("scale <id> <instances>").description("change the number of instances")).action(
-  async (id: string, instances: string, waiting: app.Waiting) => {
+  async (id: string, instances: string, waiting: Waiting) => {
     const { client, output } = reached();
     await app.scale(client, output, id, instances, waiting);
   },
 );
 waits(apps.command("rm <id>").description("end an app's tasks and forget it")).action(
-  async (id: string, waiting: app.Waiting) => {
+  async (id: string, waiting: Waiting) => {
     const { client, output } = reached();
     await app.remove(client, output, id, waiting);
   },
@@ -247,12 +256,11 @@ waits(
   const { client, output } = reached();
   await job.run(client, output, what, waiting);
 });
-jobs
-  .command("put <file>")
+asks(jobs.command("put <file>"))
   .description("submit the jobs of a JSON or YAML file, or change those that are there; nothing is run")
-  .action(async (file: string) => {
+  .action(async (file: string, waiting: Waiting) => {
     const { client, output } = reached();
-    await putJobs(client, output, file);
+    await putJobs(client, output, file, waiting);
   });
 jobs
   .command("ls")
@@ -268,20 +276,18 @@ jobs
     const { client, output } = reached();
     await job.result(client, output, id, run);
   });
-jobs
-  .command("stop <id> [run]")
+asks(jobs.command("stop <id> [run]"))
   .description("stop a run: the only active one unless named")
-  .action(async (id: string, run: string | undefined) => {
+  .action(async (id: string, run: string | undefined, waiting: Waiting) => {
     const { client, output } = reached();
-    await job.stop(client, output, id, run);
+    await job.stop(client, output, id, { ...waiting, run });
   });
-jobs
-  .command("rm <id>")
+asks(jobs.command("rm <id>"))
   .description("forget a job")
   .option("--stop", "stop its active runs first", false)
-  .action(async (id: string, { stop }: { stop: boolean }) => {
+  .action(async (id: string, options: Waiting & { stop: boolean }) => {
     const { client, output } = reached();
-    await job.remove(client, output, id, stop);
+    await job.remove(client, output, id, options);
   });
 
 const keys = program

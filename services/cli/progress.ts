@@ -5,7 +5,7 @@ import { delay } from "#libs/ports/clock.js";
 import { exitCodes, Failure } from "./failure.js";
 
 export interface Step<T> {
-  /** What is said while waiting. */
+  /** What is said while waiting; empty: nothing, as when the command itself prints how it ended. */
   readonly text: string;
   /** Said after it on a terminal only, where the line changes: a countdown. */
   readonly live?: string;
@@ -63,7 +63,7 @@ export async function waitFor<T>(
     for (;;) {
       const step = await look().catch(awayStep);
       if (spinner !== undefined) spinner.text = `${step.text}${step.live ?? ""}`;
-      else if (!quiet && step.text !== said) say(step.text);
+      else if (!quiet && step.text !== said && step.text !== "") say(step.text);
       said = step.text;
       if (step.done !== undefined) return step.done;
       if (clock.now().mono >= giveUpAt)

@@ -312,6 +312,7 @@ describe("the command line", function () {
       [["frameworks", "rm", "none"], 4, /^emporion: framework none is not known/],
       [["agents", "rm", "none"], 4, /^emporion: agent none is not known/],
       [["roles", "weight", "apps", "0"], 2, /expected a number above 0/],
+      [["roles", "rm", "none"], 4, /^emporion: nothing is set of role none/],
       [["explain", "Not_There"], 4, /^emporion: there is no job and no task Not_There/],
       [["explain", "pod:x"], 2, /^emporion: expected an app \(\/demo\/web or app:\/demo\/web\), a job/],
       [["logs", "nothing"], 4, /there is no task, app or job nothing/],

@@ -49,6 +49,21 @@ describe("emporion auth", () => {
     assert.equal(revoked(), 2);
   });
 
+  it("says by which command anew is issued what it revoked", () => {
+    auth.init(output, dir, "prod");
+    for (const [kind, id, command] of [
+      ["agent", "host-1", "agent host-1"],
+      ["framework", "mine", "framework mine"],
+      ["apps", "shop-apps", "framework shop-apps --serves apps"],
+      ["jobs", undefined, "init"],
+      ["master", undefined, "init"],
+    ] as const) {
+      said = [];
+      auth.revoke(output, dir, kind, id, true);
+      assert.ok(said.join("\n").includes(`\`emporion auth ${command} --dir ${dir}\``), said.join("\n"));
+    }
+  });
+
   it("where there is no cluster's key, it says how one is named", () => {
     assert.throws(() => auth.issue(output, dir, "framework", "x"), /has no cluster\.key in it: .* --dir/);
   });

@@ -19,7 +19,7 @@ const agent = (more: Partial<AgentView> = {}): AgentView =>
 const frameworks = [
   { id: "apps", state: "connected" },
   { id: "beat", state: "disconnected" },
-  { id: "gone", state: "never-seen" },
+  { id: "gone", state: "awaited" },
 ] as const;
 
 describe("what holds up a drain", () => {

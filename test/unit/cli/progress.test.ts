@@ -34,6 +34,12 @@ describe("waiting for what was asked", () => {
     assert.deepEqual(said, ["0/1\n", "nobody listens there; looking again\n", "1/1\n"]);
   });
 
+  it("says nothing at the end of what the command itself prints", async () => {
+    const { result, said } = await wait([{ text: "2 tasks left" }, { text: "", done: "drained" }]);
+    assert.equal(result, "drained");
+    assert.deepEqual(said, ["2 tasks left\n"]);
+  });
+
   it("ends when its time is over, with what was seen last", async () => {
     const { result } = await wait([away()], 300);
     assert(result instanceof Failure);
