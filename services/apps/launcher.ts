@@ -1,16 +1,16 @@
 import type { Need } from "#protocol/framework.js";
 import type { Offer } from "#protocol/offer.js";
-import type { Attributes, Resources } from "#protocol/resources.js";
-import type { TaskSpec } from "#protocol/task.js";
+import type { Attributes } from "#protocol/resources.js";
 import { seenAttributes } from "#libs/core/constraint.js";
 import { fractionOf } from "#libs/core/hash.js";
-import { subtract } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
 import { boundedNeeds } from "#libs/framework/bounded-needs.js";
+import { launchesOf, OfferRoom } from "#libs/framework/offer-room.js";
 import type { Launch, TaskIds } from "#libs/framework/scheduler.js";
 import type { ManagedApp } from "./managed-app.js";
 import { choose, type Room, roomLacks } from "./placement.js";
 import { SeenAgents } from "./seen-agents.js";
+import type { Shape } from "./shape.js";
 import { taskSpec } from "./task-spec.js";
 
 /** Turns what apps lack into needs, and offers into launches. Who waits longest is served first. */
@@ -38,7 +38,7 @@ export class Launcher {
     for (const { offer, attributes } of rooms) this.#seen.see(offer.agent, attributes, at.mono);
     const seen = this.#seen.attributes(at.mono);
     for (const app of byWaiting(apps)) placeApp(app, app.launchable(at.mono), rooms, seen, ids);
-    return rooms.flatMap(({ offer, tasks }) => (tasks.length === 0 ? [] : [{ offer, tasks }]));
+    return launchesOf(rooms);
   }
 }
 
@@ -58,7 +58,7 @@ function placeApp(
   const counted = managed.counted(seen);
   const refusals: string[] = [];
   let open = rooms.filter((room) => {
-    const lacks = room.isFull ? "the launch message is full" : roomLacks(room, shape);
+    const lacks = room.lacks(shape);
     if (lacks !== undefined) refusals.push(lacks);
     return lacks === undefined;
   });
@@ -72,7 +72,7 @@ function placeApp(
     }
     room.take(taskSpec(app, shape, { taskId, left: room.left, attributes: room.offer.attributes }));
     counted.add(room.attributes);
-    if (room.isFull || roomLacks(room, shape) !== undefined) open = open.filter((each) => each !== room);
+    if (room.lacks(shape) !== undefined) open = open.filter((each) => each !== room);
   }
   managed.refusals = [];
 }
@@ -80,28 +80,16 @@ function placeApp(
 /** `/demo/web` → `demo_web`: the task's id stays within what sandboxes and containers may be called. */
 const taskPrefix = (id: string): string => id.slice(1, 97).replaceAll("/", "_");
 
-/** An offer that is being filled. */
-class OpenRoom implements Room {
-  readonly offer: Offer;
+/** An offer that is being filled, on an agent as constraints see it. */
+class OpenRoom extends OfferRoom implements Room {
   readonly attributes: Attributes;
-  readonly tasks: TaskSpec[] = [];
-  left: Resources;
-  #bytes = 0;
 
   constructor(offer: Offer) {
-    this.offer = offer;
-    this.left = offer.resources;
+    super(offer);
     this.attributes = seenAttributes({ id: offer.agent, host: offer.host, attributes: offer.attributes });
   }
 
-  /** One accept carries no more. */
-  get isFull(): boolean {
-    return this.tasks.length >= 200 || this.#bytes >= 60_000;
-  }
-
-  take(task: TaskSpec): void {
-    this.tasks.push(task);
-    this.left = subtract(this.left, task.resources);
-    this.#bytes += JSON.stringify(task).length;
+  lacks(shape: Shape): string | undefined {
+    return this.fullness ?? roomLacks(this, shape);
   }
 }

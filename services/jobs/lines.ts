@@ -1,10 +1,9 @@
 import type { Need } from "#protocol/framework.js";
 import type { Offer } from "#protocol/offer.js";
-import type { Resources } from "#protocol/resources.js";
 import type { TaskSpec } from "#protocol/task.js";
 import { misfit } from "#libs/core/fits.js";
-import { subtract } from "#libs/core/resources.js";
 import { boundedNeeds } from "#libs/framework/bounded-needs.js";
+import { launchesOf, OfferRoom } from "#libs/framework/offer-room.js";
 import type { Launch } from "#libs/framework/scheduler.js";
 import type { ManagedRun } from "./managed-run.js";
 import { shapeOf } from "./shape.js";
@@ -53,7 +52,7 @@ export class Lines {
   place(offers: readonly Offer[], specOf: (run: ManagedRun) => TaskSpec): Launch[] {
     const rooms = offers.map((offer) => new Room(offer));
     for (const line of this.#lines.values()) placeLine(line, rooms, specOf);
-    return rooms.flatMap(({ offer, tasks }) => (tasks.length === 0 ? [] : [{ offer, tasks }]));
+    return launchesOf(rooms);
   }
 }
 
@@ -74,34 +73,16 @@ function placeLine(line: Line, rooms: readonly Room[], specOf: (run: ManagedRun)
 }
 
 /** An offer that is being filled. */
-class Room {
-  readonly offer: Offer;
-  readonly tasks: TaskSpec[] = [];
-  #left: Resources;
-  #bytes = 0;
-
-  constructor(offer: Offer) {
-    this.offer = offer;
-    this.#left = offer.resources;
-  }
-
+class Room extends OfferRoom {
   lacks(need: Need): string | undefined {
-    // One accept carries no more.
-    if (this.tasks.length >= 200 || this.#bytes >= 60_000) return "the launch message is full";
     const { agent: id, host, attributes, executors } = this.offer;
-    return misfit(need, { id, host, attributes, executors, resources: this.#left })?.text;
+    return this.fullness ?? misfit(need, { id, host, attributes, executors, resources: this.left })?.text;
   }
 
   /** How many more would fit, fractions included, by the scarcest resource. */
   timesIn({ resources: { scalars } }: Need): number {
     let least = Number.POSITIVE_INFINITY;
-    for (const name in scalars) least = Math.min(least, (this.#left.scalars[name] ?? 0) / scalars[name]!);
+    for (const name in scalars) least = Math.min(least, (this.left.scalars[name] ?? 0) / scalars[name]!);
     return least;
-  }
-
-  take(task: TaskSpec): void {
-    this.tasks.push(task);
-    this.#left = subtract(this.#left, task.resources);
-    this.#bytes += JSON.stringify(task).length;
   }
 }
