@@ -5,7 +5,7 @@ import type { Cluster } from "./cluster.js";
 import type { Out } from "./events.js";
 import type { News } from "./news.js";
 import type { Offers } from "./offers.js";
-import { agentKey, registryKey } from "./registry.js";
+import { agentKey } from "./registry.js";
 
 /**
  * Forgets agents that have been unreachable or gone for `forgetAfterMs`, by the wall clock since leaders come and go meanwhile.
@@ -26,11 +26,6 @@ export class Forgetting {
     this.#offers = offers;
     this.#news = news;
     this.#out = out;
-  }
-
-  /** The age of the registry tells agents that were forgotten from agents of a registry that was lost. */
-  begin(isNew: boolean): void {
-    if (isNew) this.#out({ type: "store", key: registryKey, value: this.#cluster.recovery.record });
   }
 
   beat(at: Instant): void {

@@ -35,18 +35,18 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
   readonly #silence: Silence;
   readonly #departures: Departures;
   readonly #forgetting: Forgetting;
-  readonly #isNewRegistry: boolean;
   readonly #drains: Drains;
   readonly #answers: Answers;
   readonly #allocation: Allocation;
   readonly #news: News;
+  readonly #out: Out = (effect) => void this.#effects.push(effect);
   #effects: MasterEffect[] = [];
   #nextBeat: number;
   #nextAnnouncement: number;
 
   constructor(at: Instant, options: TermOptions) {
     const cluster = new Cluster(at, options);
-    const out: Out = (effect) => void this.#effects.push(effect);
+    const out = this.#out;
     this.#cluster = cluster;
     this.#news = new News(cluster, out);
     this.#offers = new Offers(cluster, out);
@@ -55,7 +55,6 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
     this.#silence = new Silence(cluster, this.#offers, this.#news, out);
     this.#departures = new Departures(cluster, this.#offers, this.#news, out);
     this.#forgetting = new Forgetting(cluster, this.#offers, this.#news, out);
-    this.#isNewRegistry = options.registry.madeAt === undefined;
     this.#drains = new Drains(cluster, this.#offers, this.#news, out);
     const parts = { departures: this.#departures, drains: this.#drains, news: this.#news };
     this.#answers = new Answers(cluster, parts, out);
@@ -94,7 +93,7 @@ export class MasterMachine implements Machine<MasterEvent, MasterEffect> {
       case "tick":
         return;
       case "termBegan":
-        this.#forgetting.begin(this.#isNewRegistry);
+        this.#cluster.recovery.begin(this.#out);
         return this.#news.leadTaken(at);
       case "connectionChanged":
         return this.#cluster.connectivity.changed(at, event.connected);

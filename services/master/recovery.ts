@@ -1,9 +1,12 @@
 import type { Report } from "#protocol/agent.js";
 import type { Instant } from "#libs/core/time.js";
 import type { Connectivity } from "./connectivity.js";
-import type { Registry, RegistryRecord } from "./registry.js";
+import type { Out } from "./events.js";
+import { type Registry, registryKey, type RegistryRecord } from "./registry.js";
 
 /**
+ * Keeps the registry's record of itself: when it was made, and whether instead of one that was lost.
+ *
  * The registry was lost: this term, or one just before it, had to make it anew, and agents register that are older than it. Who
  * is yet to come is not known. Until everybody has had one whole agent time-out in which we could hear him (R7), nothing is
  * offered: what runs on agents that are still on their way would be started a second time elsewhere.
@@ -25,11 +28,20 @@ export class Recovery {
     if (replacesLost && began.wall - this.registryMadeAt < agentTimeoutMs) this.#phase = "waiting";
   }
 
-  /** An agent registers that the registry did not have. True when it is the first that tells us of a lost one. */
-  met({ generation, use }: Report): boolean {
+  /** A registry that this term makes is told its age: by it, who was forgotten is told from who was in a registry that was lost. */
+  begin(out: Out): void {
+    if (this.#isNew) this.#store(out);
+  }
+
+  /**
+   * An agent registers that the registry did not have. True when it is the first that tells us of a lost one; the next leader is to
+   * know that too.
+   */
+  met({ generation, use }: Report, out: Out): boolean {
     const isOlder = generation > 1 || use.length > 0;
     if (!this.#isNew || !isOlder || this.#phase !== "unaware") return false;
     this.#phase = "waiting";
+    this.#store(out);
     return true;
   }
 
@@ -44,7 +56,11 @@ export class Recovery {
     return this.#phase === "waiting";
   }
 
-  get record(): RegistryRecord {
-    return { madeAt: this.registryMadeAt, ...(this.isWaiting && { replacesLost: true }) };
+  #store(out: Out): void {
+    const value: RegistryRecord = {
+      madeAt: this.registryMadeAt,
+      ...(this.isWaiting && { replacesLost: true }),
+    };
+    out({ type: "store", key: registryKey, value });
   }
 }

@@ -7,7 +7,7 @@ import { newerOf, orderOf } from "./drain.js";
 import type { Ask, MasterEffect, Out } from "./events.js";
 import type { News } from "./news.js";
 import type { Offers } from "./offers.js";
-import { agentKey, type AgentRecord, registryKey } from "./registry.js";
+import { agentKey, type AgentRecord } from "./registry.js";
 
 /** So that a new leader of thousands can still hear frameworks and make offers meanwhile: no more than 5,000 registrations a second. */
 const registrationMs = 0.2;
@@ -74,7 +74,7 @@ export class Registration {
     if (refused !== undefined) return this.#answer(ask, { ok: false, error: refused });
     const known = this.#cluster.agents.get(id);
     if (known !== undefined) return this.#admit(at, ask, known, register);
-    if (this.#cluster.recovery.met(register.report)) this.#registryLost(at);
+    if (this.#cluster.recovery.met(register.report, this.#out)) this.#news.registryLost(at);
     const agent = new Agent({ ...recordOf(at, register), generation: 0, use: [] }, "awaited", at.mono);
     this.#cluster.agents.put(agent);
     this.#cluster.books.enter(agent);
@@ -259,12 +259,6 @@ export class Registration {
     this.#strangers.add(id);
     const rescind: Rescind = { epoch, generation, offers: [], floor: 1, register: true };
     this.#out({ type: "rescind", agent: id, rescind });
-  }
-
-  /** The next leader is to know too. */
-  #registryLost(at: Instant): void {
-    this.#out({ type: "store", key: registryKey, value: this.#cluster.recovery.record });
-    this.#news.registryLost(at);
   }
 
   #stray(at: Instant, agent: Agent): void {
