@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { ROOT } from "#setup/tools.mjs";
 import type { EventBatch } from "#protocol/event.js";
-import { Subjects } from "#protocol/subjects.js";
-import { type Child, startChild } from "#test/support/child.js";
 import { eventually } from "#test/support/eventually.js";
-import { type Connected, connected } from "#test/support/link.js";
-import { type NatsServer, startNats } from "#test/support/nats.js";
-import { bytes, read, wallNow, WatchingFramework } from "./support/watching-framework.js";
+import { WatchedMarket } from "./support/watched-market.js";
+import { bytes, read, wallNow, type WatchingFramework } from "./support/watching-framework.js";
 
 /** What the master may take, besides the way there and back, which is measured beside it. */
 const limitMs = 20;
@@ -26,38 +19,16 @@ describe("what could allow an offer leads to one within 20 ms", function () {
   this.timeout(60_000);
   // A median over a machine that does something else for a while says nothing; a period would be seen each time.
   this.retries(2);
-  const dir = mkdtempSync(join(tmpdir(), "emporion-latency-"));
-  const subjects = new Subjects("local");
   const registered = new Map<string, number>();
-  const children: Child[] = [];
-  let nats: NatsServer;
-  let link: Connected;
+  let market: WatchedMarket;
   let framework: WatchingFramework;
   let agents = 0;
   let tasks = 0;
   let roundTripMs = 0;
 
-  const run = (service: string, env: Record<string, string>) => {
-    const program = join(ROOT, ".build/services", service, "main.js");
-    const common = { PATH: process.env["PATH"] ?? "", NATS_URL: nats.url, EMPORION_LEASE_MS: "1000" };
-    const key = { EMPORION_CLUSTER_KEY: "of no cluster but this one" };
-    const child = startChild(process.execPath, [program], { ...common, ...key, ...env });
-    children.push(child);
-    return child;
-  };
   const startAgent = (): string => {
     const id = `agent-${++agents}`;
-    run("agent", {
-      EMPORION_AGENT_ID: id,
-      EMPORION_AGENT_HOST: "127.0.0.1",
-      EMPORION_AGENT_WORK_DIR: join(dir, id),
-      EMPORION_AGENT_EXECUTORS: "process",
-      // One on which nobody listens.
-      EMPORION_AGENT_PORTS: "1-1",
-      EMPORION_AGENT_MEM: "256",
-      EMPORION_AGENT_KILL_ON_STOP: "true",
-      EMPORION_CONSUL: "off",
-    });
+    market.startAgent(id);
     return id;
   };
   /** Medians of what was measured, and of a bare request to the master between two of them. */
@@ -67,7 +38,7 @@ describe("what could allow an offer leads to one within 20 ms", function () {
     for (let count = 0; count < samples; count++) {
       found.push(await sample());
       const begun = wallNow();
-      await link.bus.request(subjects.api("master", "agents"), bytes({}), 2000);
+      await market.link.bus.request(market.subjects.api("master", "agents"), bytes({}), 2000);
       trips.push(wallNow() - begun);
     }
     roundTripMs = median(trips);
@@ -80,25 +51,18 @@ describe("what could allow an offer leads to one within 20 ms", function () {
     );
 
   before(async () => {
-    nats = await startNats();
-    link = await connected(nats.url, "watcher");
-    link.bus.messages(subjects.eventAll).subscribe((message) => {
+    market = await WatchedMarket.open();
+    ({ framework } = market);
+    market.link.bus.messages(market.subjects.eventAll).subscribe((message) => {
       for (const { kind, type, about, at } of read<EventBatch>(message.bytes).events)
         if (kind === "agent" && type === "registered" && !registered.has(about)) registered.set(about, at);
     });
-    run("master", {});
+    market.startMaster();
     startAgent();
-    framework = new WatchingFramework(link, subjects);
     await framework.subscribe();
     await framework.offerAfter(0);
   });
-  after(async () => {
-    framework?.close();
-    await Promise.all(children.map((child) => child.end("SIGTERM")));
-    await link?.link.close();
-    await nats?.stop();
-    rmSync(dir, { recursive: true, force: true });
-  });
+  after(() => market?.close());
 
   it("a framework that wants offers again", async () => {
     const took = await measured(async () => {

@@ -12,21 +12,28 @@ export interface Services {
   end(): Promise<void>;
 }
 
+/** A process of a service as it was built, without a registry, on the servers that are named. */
+export const startService = (
+  name: string,
+  natsUrls: readonly string[],
+  env: Record<string, string> = {},
+): Child =>
+  startChild(process.execPath, [join(ROOT, ".build/services", name, "main.js")], {
+    PATH: process.env["PATH"] ?? "",
+    NATS_URL: natsUrls.join(","),
+    EMPORION_CONSUL: "off",
+    EMPORION_CLUSTER_KEY: "0123456789abcdef0123456789abcdef",
+    ...env,
+  });
+
 /** One of each service, without a supervisor, a registry or an engine, on the servers that are named. */
 export async function startServices(
   natsUrls: readonly string[],
   env: Record<string, string>,
 ): Promise<Services> {
   const workDir = mkdtempSync(join(tmpdir(), "emporion-"));
-  const common = {
-    PATH: process.env["PATH"] ?? "",
-    NATS_URL: natsUrls.join(","),
-    EMPORION_CONSUL: "off",
-    EMPORION_CLUSTER_KEY: "0123456789abcdef0123456789abcdef",
-    ...env,
-  };
   const start = (name: string, more: Record<string, string> = {}): Child =>
-    startChild(process.execPath, [join(ROOT, ".build/services", name, "main.js")], { ...common, ...more });
+    startService(name, natsUrls, { ...env, ...more });
   const children = [
     start("master"),
     start("apps"),
