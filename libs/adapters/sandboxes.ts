@@ -3,7 +3,7 @@ import { type FileHandle, lstat, chmod, chown, mkdir, readdir, rename, rm } from
 import { join } from "node:path";
 import { assert } from "#libs/core/assert.js";
 import type { LaunchFailure } from "#libs/core/launch.js";
-import type { SandboxEntry, SandboxRead } from "#libs/core/sandbox.js";
+import { pieceStart, type SandboxEntry, type SandboxRead } from "#libs/core/sandbox.js";
 import type { Sandboxes } from "#libs/ports/sandboxes.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { Artifact } from "#protocol/task.js";
@@ -85,7 +85,7 @@ export class HostSandboxes implements Sandboxes {
     if (!file.ok) return file;
     return closing(file.value, async (handle) => {
       const { size } = await handle.stat();
-      const from = Math.min(size, offset < 0 ? Math.max(0, size + offset) : offset);
+      const from = pieceStart(offset, size);
       const bytes = new Uint8Array(Math.min(length, size - from));
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, from);
       return ok({ offset: from, size, bytes: bytes.subarray(0, bytesRead) });

@@ -9,6 +9,10 @@ export interface SandboxEntry {
   readonly modifiedAt: number;
 }
 
+/** Where a piece begins that is asked for at this offset; a negative one counts from the end. Always within the file. */
+export const pieceStart = (offset: number, size: number): number =>
+  Math.min(size, offset < 0 ? Math.max(0, size + offset) : offset);
+
 /** A piece of a file. */
 export interface SandboxRead {
   /** Where the piece begins, bytes from the start of the file. */

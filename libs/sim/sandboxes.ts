@@ -1,7 +1,7 @@
 import type { Clock } from "#libs/ports/clock.js";
 import type { LaunchFailure } from "#libs/core/launch.js";
 import type { Random } from "#libs/ports/random.js";
-import type { SandboxEntry, SandboxRead } from "#libs/core/sandbox.js";
+import { pieceStart, type SandboxEntry, type SandboxRead } from "#libs/core/sandbox.js";
 import type { Sandboxes } from "#libs/ports/sandboxes.js";
 import { fail, ok, type Result } from "#protocol/result.js";
 import type { Artifact } from "#protocol/task.js";
@@ -65,7 +65,7 @@ export class SimSandboxes implements Sandboxes {
     if (file === undefined)
       return fail(`${path}: ${this.#isDirectory(task, name.value) ? "not a regular file" : "no such file"}`);
     const size = file.bytes.length;
-    const from = Math.min(size, offset < 0 ? Math.max(0, size + offset) : offset);
+    const from = pieceStart(offset, size);
     return ok({ offset: from, size, bytes: file.bytes.slice(from, from + length) });
   }
 
