@@ -72,6 +72,18 @@ describe("recovery", function () {
     const running = async (): Promise<readonly Task[]> =>
       (await cluster.api.tasks()).filter(({ latest }) => latest.state === "running");
 
+    /** A run whose one attempt ends with this exit code once it is let go. */
+    async function waitingRun(job: string, exitCode: number) {
+      const cmd = `while [ ! -e go ]; do sleep 0.1; done; exit ${exitCode}`;
+      await cluster.api.send("POST", "/v1/jobs", { id: job, run: { cmd, cpus: 0.02, mem: 32 } });
+      const { id: run } = (await cluster.api.send("POST", `/v1/jobs/${job}/runs`)).body as Run;
+      const { agent, spec } = await eventually("the run to begin", async () =>
+        (await running()).find(({ spec: { name } }) => name === job),
+      );
+      const go = join(cluster.data, "agents", agent, "sandboxes", spec.id, "go");
+      return { run, task: spec.id, letGo: () => writeFileSync(go, "") };
+    }
+
     /** What the stream holds of these types, in its order. */
     async function eventsWith(types: readonly string[]): Promise<readonly ClusterEvent[]> {
       const signal = AbortSignal.timeout(2000);
@@ -88,27 +100,21 @@ describe("recovery", function () {
       );
       return events.filter(({ type }) => types.includes(type));
     }
+
     it("NATS is dead for a minute: tasks go on, and what ends meanwhile is told", async () => {
       await cluster.api.deploy(sleeper("/away/sleep", 10));
-      await cluster.api.send("POST", "/v1/jobs", {
-        id: "away.five",
-        run: { cmd: "while [ ! -e go ]; do sleep 0.1; done; exit 5", cpus: 0.02, mem: 32 },
-      });
-      const { id: run } = (await cluster.api.send("POST", "/v1/jobs/away.five/runs")).body as Run;
-      const attempt = await eventually("the run to begin", async () =>
-        (await running()).find(({ spec }) => spec.name === "away.five"),
-      );
+      const { run, task, letGo } = await waitingRun("away.five", 5);
       const before = ids(await cluster.api.tasks("/away/sleep"));
       const processes = processesOfAll(before);
 
       const diedAt = performance.now();
       await cluster.without("nats", async () => {
-        writeFileSync(join(cluster.data, "agents", attempt.agent, "sandboxes", attempt.spec.id, "go"), "");
+        letGo();
         const refused = async () => (await cluster.api.send("GET", "/v2/apps")).status === 503;
         await eventually("calls to be refused", refused, 60_000);
         await passed(diedAt, 60_000);
         assert.deepEqual(processesOfAll(before), processes, "the same processes, a minute later");
-        assert.deepEqual(processesOf(attempt.spec.id), [], "and the one that was let go has ended");
+        assert.deepEqual(processesOf(task), [], "and the one that was let go has ended");
       });
 
       const found = async () => {
@@ -136,14 +142,7 @@ describe("recovery", function () {
     it("the disk of NATS is lost: apps and runs are what their tasks say, and what cannot be known is said", async () => {
       await cluster.api.deploy(sleeper("/lost/sleep", 6));
       await cluster.api.deploy(sleeper("/lost/none", 0));
-      await cluster.api.send("POST", "/v1/jobs", {
-        id: "lost.three",
-        run: { cmd: "while [ ! -e go ]; do sleep 0.1; done; exit 3", cpus: 0.02, mem: 32 },
-      });
-      const { id: run } = (await cluster.api.send("POST", "/v1/jobs/lost.three/runs")).body as Run;
-      const attempt = await eventually("the run to begin", async () =>
-        (await running()).find(({ spec }) => spec.name === "lost.three"),
-      );
+      const { run, letGo } = await waitingRun("lost.three", 3);
       const before = ids(await running());
 
       const pid = cluster.pid("nats");
@@ -171,7 +170,7 @@ describe("recovery", function () {
       assert.equal(app.tasks.length, 6);
       assert.deepEqual(ids(await running()), before, "the same tasks, none killed, none doubled");
 
-      writeFileSync(join(cluster.data, "agents", attempt.agent, "sandboxes", attempt.spec.id, "go"), "");
+      letGo();
       const ended = await eventually("the run to end", async () => {
         const found = await cluster.api.get<Run>(`/v1/jobs/lost.three/runs/${run}`).catch(() => undefined);
         return found?.status === "FAILED" && found;

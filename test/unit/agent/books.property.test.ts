@@ -122,13 +122,10 @@ function perform(scene: Scene, did: Command, generation: () => number): void {
       scene.pass(1000);
       return;
     case "restart": {
-      const running = new Map(
-        Array.from({ length: tasksMax }, (_, number) => [name(number), "running"] as const),
-      );
+      const names = Array.from({ length: tasksMax }, (_, number) => name(number));
       scene.restart();
-      scene.do({ type: "recovered", kind: "process", found: running });
-      scene.do({ type: "connected", fraction: 0 });
-      scene.do({ type: "othersFound", others: [] });
+      scene.recovered(Object.fromEntries(names.map((task) => [task, "running"])));
+      scene.connect();
       scene.pass(1);
       scene.register();
       return;

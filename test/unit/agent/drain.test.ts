@@ -105,9 +105,8 @@ describe("agent: drain", () => {
     order(scene, { number: 3, draining: true, deadlineInMs: 60_000 });
     scene.pass(20_000);
     scene.restart();
-    scene.do({ type: "recovered", kind: "process", found: new Map([["web.1", "running"]]) });
-    scene.do({ type: "connected", fraction: 0 });
-    scene.do({ type: "othersFound", others: [] });
+    scene.recovered({ "web.1": "running" });
+    scene.connect();
     scene.tick();
     // 60 s, less 20 s before and 1 s of the restart
     assert.deepEqual(drainTold(scene), { number: 3, draining: true, deadlineInMs: 39_000 });
@@ -124,8 +123,7 @@ describe("agent: drain", () => {
     order(scene, { number: 1, draining: true, deadlineInMs: 60_000 });
     scene.at = { ...scene.at, wall: scene.at.wall - 3_600_000 };
     scene.restart();
-    scene.do({ type: "connected", fraction: 0 });
-    scene.do({ type: "othersFound", others: [] });
+    scene.connect();
     scene.tick();
     assert.equal(drainTold(scene)?.deadlineInMs, 60_000);
   });
@@ -133,8 +131,7 @@ describe("agent: drain", () => {
   it("hears of the order with its registration", () => {
     const scene = new Scene();
     scene.do({ type: "loaded", records: [] });
-    scene.do({ type: "connected", fraction: 0 });
-    scene.do({ type: "othersFound", others: [] });
+    scene.connect();
     scene.tick();
     const { attempt, message } = scene.last("register");
     assert.equal(message.drain, undefined);

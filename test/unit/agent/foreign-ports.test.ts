@@ -11,8 +11,7 @@ const holding = (port: number) => ({ resources: amounts({ cpus: 0.1, ports: [[po
 function started(takenPorts: readonly number[]): Scene {
   const scene = new Scene({ takenPorts });
   scene.do({ type: "loaded", records: [] });
-  scene.do({ type: "connected", fraction: 0 });
-  scene.do({ type: "othersFound", others: [] });
+  scene.connect();
   scene.tick();
   return scene;
 }
@@ -56,9 +55,8 @@ describe("agent: ports that others have", () => {
     const scene = Scene.registered();
     scene.run(taskSpec("web.1", holding(31_000)));
     scene.restart({ takenPorts: [31_000, 31_001] });
-    scene.do({ type: "recovered", kind: "process", found: new Map([["web.1", "running"]]) });
-    scene.do({ type: "connected", fraction: 0 });
-    scene.do({ type: "othersFound", others: [] });
+    scene.recovered({ "web.1": "running" });
+    scene.connect();
     scene.tick();
     assert.deepEqual(portsOf(scene), [
       [31_000, 31_000],

@@ -135,7 +135,7 @@ describe("agent: health checks", () => {
     scene.pass(50);
     answer(scene, true);
     scene.restart();
-    scene.do({ type: "recovered", kind: "process", found: new Map([["web.1", "running"]]) });
+    scene.recovered({ "web.1": "running" });
     scene.pass(1);
     assert.equal(scene.all("probeTask").length, 1);
     scene.do({ type: "connected", fraction: 0 });

@@ -184,7 +184,7 @@ describe("agent: the way of a task", () => {
     scene.run(taskSpec("web.last"));
     const before = scene.journal.length;
     scene.restart();
-    scene.do({ type: "recovered", kind: "process", found: new Map([["web.last", "running"]]) });
+    scene.recovered({ "web.last": "running" });
     assert(before > 0);
     assert.deepEqual(scene.published("web.last"), []);
   });

@@ -12,8 +12,7 @@ function restarted(options: { readonly hostBoot?: string } = {}): Scene {
 }
 
 const connect = (scene: Scene): void => {
-  scene.do({ type: "connected", fraction: 0 });
-  scene.do({ type: "othersFound", others: [] });
+  scene.connect();
   scene.pass(1);
   // That the last updates were stored had not been written down: they are published once more.
   scene.storeAll();
@@ -30,14 +29,7 @@ describe("agent: after its own death", () => {
     );
     connect(scene);
     assert.equal(scene.all("register").length, 0);
-    scene.do({
-      type: "recovered",
-      kind: "process",
-      found: new Map([
-        ["web.1", "running"],
-        ["web.2", "running"],
-      ]),
-    });
+    scene.recovered({ "web.1": "running", "web.2": "running" });
     scene.pass(1);
     const { message } = scene.last("register");
     assert.deepEqual(message.report.use, [
@@ -50,14 +42,7 @@ describe("agent: after its own death", () => {
     const scene = restarted();
     connect(scene);
     scene.take();
-    scene.do({
-      type: "recovered",
-      kind: "process",
-      found: new Map([
-        ["web.1", "running"],
-        ["web.2", "ended"],
-      ]),
-    });
+    scene.recovered({ "web.1": "running", "web.2": "ended" });
     assert.deepEqual(scene.all("publishBatch"), []);
     scene.do({ type: "exited", task: "web.2", exitCode: 7, reason: "exited" });
     const update = lastUpdate(scene);
@@ -71,7 +56,7 @@ describe("agent: after its own death", () => {
   it("fails what is gone: exit unknown, or the host was started anew", () => {
     const gone = (scene: Scene) => {
       connect(scene);
-      scene.do({ type: "recovered", kind: "process", found: new Map() });
+      scene.recovered({});
       const update = lastUpdate(scene);
       return [update?.state, update?.reason];
     };
@@ -88,7 +73,7 @@ describe("agent: after its own death", () => {
     assert.equal(told.tasks[0]?.latest.number, 2);
     scene.restart();
     connect(scene);
-    scene.do({ type: "recovered", kind: "process", found: new Map([["web.1", "absent"]]) });
+    scene.recovered({ "web.1": "absent" });
     const update = lastUpdate(scene);
     assert.deepEqual([update?.state, update?.reason, update?.number], ["failed", "never-started", 3]);
   });
@@ -98,7 +83,7 @@ describe("agent: after its own death", () => {
     scene.accept([taskSpec("web.1")]);
     scene.restart();
     connect(scene);
-    scene.do({ type: "recovered", kind: "process", found: new Map([["web.1", "running"]]) });
+    scene.recovered({ "web.1": "running" });
     assert.deepEqual(scene.published("web.1"), ["running"]);
   });
 
@@ -124,7 +109,7 @@ describe("agent: after its own death", () => {
     scene.kill("web.1");
     scene.restart();
     scene.take();
-    scene.do({ type: "recovered", kind: "process", found: new Map([["web.1", "running"]]) });
+    scene.recovered({ "web.1": "running" });
     assert.deepEqual(scene.last("signalTask"), {
       type: "signalTask",
       kind: "process",
@@ -145,14 +130,7 @@ describe("agent: after its own death", () => {
     assert.equal(scene.last("register").message.report.use[0]?.tasks, 2);
     scene.pass(1000);
     assert.equal(scene.all("recoverTasks").length, 1);
-    scene.do({
-      type: "recovered",
-      kind: "process",
-      found: new Map([
-        ["web.1", "running"],
-        ["web.2", "running"],
-      ]),
-    });
+    scene.recovered({ "web.1": "running", "web.2": "running" });
     scene.exit("web.1", 0);
     assert.deepEqual(scene.published("web.1"), ["finished"]);
   });
@@ -164,7 +142,7 @@ describe("agent: after its own death", () => {
     scene.accept([taskSpec("web.1", { resources: amounts({ cpus: 0.1 }) })], { offer });
     scene.restart();
     connect(scene);
-    scene.do({ type: "recovered", kind: "process", found: new Map([["web.1", "running"]]) });
+    scene.recovered({ "web.1": "running" });
     const repeated = scene.accept([taskSpec("web.1")], { offer });
     assert.deepEqual(scene.wordsTo(repeated), { "web.1": "ok" });
     assert.deepEqual(scene.wordsTo(scene.accept([taskSpec("web.2")], { offer: late })), { "web.2": "stale" });

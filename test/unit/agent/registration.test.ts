@@ -4,8 +4,7 @@ import { Scene, taskSpec } from "./scene.js";
 const started = (): Scene => {
   const scene = new Scene();
   scene.do({ type: "loaded", records: [] });
-  scene.do({ type: "connected", fraction: 0 });
-  scene.do({ type: "othersFound", others: [] });
+  scene.connect();
   scene.tick();
   return scene;
 };

@@ -6,7 +6,7 @@ import { amounts } from "#libs/core/resources.js";
 import type { Instant } from "#libs/core/time.js";
 import { Agent } from "#services/agent/agent.js";
 import type { AgentOptions } from "#services/agent/parts.js";
-import type { AgentEffect, AgentEvent, Answer } from "#services/agent/events.js";
+import type { AgentEffect, AgentEvent, Answer, Found } from "#services/agent/events.js";
 import type { JournalRecord } from "#services/agent/records.js";
 
 export const session: Session = { epoch: 1, counter: 1 };
@@ -89,12 +89,22 @@ export class Scene {
   /** Reads the journal, connects, finds nobody else, registers. */
   start(): void {
     this.do({ type: "loaded", records: this.journal });
-    this.do({ type: "connected", fraction: 0 });
-    this.do({ type: "othersFound", others: [] });
+    this.connect();
     this.tick();
     this.register();
     this.do({ type: "entriesListed", found: new Map() });
     this.take();
+  }
+
+  /** And finds nobody else of its id. */
+  connect(): void {
+    this.do({ type: "connected", fraction: 0 });
+    this.do({ type: "othersFound", others: [] });
+  }
+
+  /** What the executor of processes has found again of the tasks that it was asked for. */
+  recovered(found: Readonly<Record<string, Found>>): void {
+    this.do({ type: "recovered", kind: "process", found: new Map(Object.entries(found)) });
   }
 
   /** The leader takes the registration that is under way. */

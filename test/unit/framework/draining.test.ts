@@ -49,7 +49,7 @@ describe("framework: an agent that is drained", () => {
   it("is known to a term that takes over: the leader says it with the subscription", () => {
     const before = new Play();
     before.open();
-    const { launch, record } = recordOf(before);
+    const { launch, record } = before.storing();
     const play = new Play({ loaded: new Map([[launch, record]]), epoch: 4 });
     play.open([draining("a", 7)]);
     assert.deepEqual(heard(play).at(-1), { deadlineAt: 7 });
@@ -133,11 +133,3 @@ describe("framework: an agent that is drained", () => {
     assert.deepEqual(heard(play), [undefined]);
   });
 });
-
-/** The record of a launch on agent a. */
-function recordOf(play: Play): { readonly launch: string; readonly record: object } {
-  play.told.needed = [need];
-  play.told.placing = ([first], ids) => [{ offer: first!, tasks: [spec(ids.next("t"))] }];
-  const { launch, record } = only("storeLaunch", play.offered(offer("a")));
-  return { launch, record };
-}

@@ -60,11 +60,7 @@ describe("framework: launching", () => {
   it("tells each task's answer", () => {
     const play = new Play();
     play.open();
-    play.told.needed = [need];
-    play.told.placing = ([first], ids) => [
-      { offer: first!, tasks: [spec(ids.next("t")), spec(ids.next("t"))] },
-    ];
-    const { launch } = only("storeLaunch", play.offered(offer("a")));
+    const { launch } = play.storing(2);
     play.on({ type: "launchStored", launch });
     play.told.news();
     const error = refusal("exceeds-free", "cpus: 1 asked, 0 free");
@@ -137,9 +133,7 @@ describe("framework: launching", () => {
   it("is refused when its session ended before it was sent", () => {
     const play = new Play();
     play.open();
-    play.told.needed = [need];
-    play.told.placing = ([first], ids) => [{ offer: first!, tasks: [spec(ids.next("t"))] }];
-    const { launch } = only("storeLaunch", play.offered(offer("a")));
+    const { launch } = play.storing();
     play.told.news();
     play.on({ type: "leaderAnnounced", epoch: 8 });
     const effects = play.on({ type: "launchStored", launch });
@@ -162,11 +156,7 @@ describe("framework: launching", () => {
   it("sends no more than 256 tasks and 190 KB in one accept; the others are refused in words", () => {
     const play = new Play();
     play.open();
-    play.told.needed = [need];
-    play.told.placing = ([first], ids) => [
-      { offer: first!, tasks: Array.from({ length: 300 }, () => spec(ids.next("t"))) },
-    ];
-    const many = only("storeLaunch", play.offered(offer("a")));
+    const many = play.storing(300);
     assert.equal(many.record.tasks.length, 256);
     assert.equal(play.told.news().filter((each) => each.endsWith("refused")).length, 44);
     play.told.placing = ([first], ids) => [
@@ -195,11 +185,7 @@ describe("framework: launching", () => {
   it("removes the record with its last task, in one write", () => {
     const play = new Play();
     play.open();
-    play.told.needed = [need];
-    play.told.placing = ([first], ids) => [
-      { offer: first!, tasks: [spec(ids.next("t")), spec(ids.next("t"))] },
-    ];
-    const { launch } = only("storeLaunch", play.offered(offer("a")));
+    const { launch } = play.storing(2);
     play.on({ type: "launchStored", launch });
     play.accepted(launch, ["t.3-1", "t.3-2"]);
     const one = play.on({

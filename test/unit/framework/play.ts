@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { AgentStanding, Need } from "#protocol/framework.js";
 import { type Offer, offerId } from "#protocol/offer.js";
 import type { TaskSpec, TaskState, TaskStatus, TaskUpdate } from "#protocol/task.js";
-import type { FrameworkEffect } from "#libs/framework/effects.js";
+import type { FrameworkEffect, LaunchRecord } from "#libs/framework/effects.js";
 import type { FrameworkEvent, HeldOffer, LeaderWord } from "#libs/framework/events.js";
 import { FrameworkMachine } from "#libs/framework/machine.js";
 import type { FrameworkTask, KillOrder, Launch, Scheduler, TaskIds } from "#libs/framework/scheduler.js";
@@ -148,17 +148,31 @@ export class Play {
     return this.on({ type: "reconcileAnswered", agent, round, answer: { ok: true, value } });
   }
 
+  /** Nobody answers for the agent upon the reconcile that is under way. */
+  unanswered(agent: string): readonly FrameworkEffect[] {
+    const answer = { ok: false as const, error: "absent" as const };
+    return this.on({ type: "reconcileAnswered", agent, round: 1, answer });
+  }
+
+  /** So many tasks for agent a, whose record is not stored yet. The first of them is `task`. */
+  storing(tasks = 1): { readonly task: string; readonly launch: string; readonly record: LaunchRecord } {
+    this.told.needed = [need];
+    this.told.placing = ([first], ids) => [
+      { offer: first!, tasks: Array.from({ length: tasks }, () => spec(ids.next("t"))) },
+    ];
+    const { launch, record } = only("storeLaunch", this.offered(offer("a")));
+    return { task: record.tasks[0]!.id, launch, record };
+  }
+
   /** One task on agent a, up to the effect after its record is stored. */
   launched(): {
     readonly task: string;
     readonly launch: string;
     readonly effects: readonly FrameworkEffect[];
   } {
-    this.told.needed = [need];
-    this.told.placing = ([first], ids) => [{ offer: first!, tasks: [spec(ids.next("t"))] }];
-    const { launch, record } = only("storeLaunch", this.offered(offer("a")));
+    const { task, launch } = this.storing();
     this.told.needed = [];
-    return { task: record.tasks[0]!.id, launch, effects: this.on({ type: "launchStored", launch }) };
+    return { task, launch, effects: this.on({ type: "launchStored", launch }) };
   }
 
   /** As `launched`, and the agent has taken it. */

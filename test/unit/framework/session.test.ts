@@ -142,12 +142,7 @@ describe("framework: no launch before reconciling (F1)", () => {
   it("asks the leader about an agent that does not answer; an agent it does not know is unreachable", () => {
     const play = new Play();
     play.open([registered("a")]);
-    const effects = play.on({
-      type: "reconcileAnswered",
-      agent: "a",
-      round: 1,
-      answer: { ok: false, error: "absent" },
-    });
+    const effects = play.unanswered("a");
     const { session, agents } = only("askAgents", effects);
     assert.deepEqual(agents, ["a"]);
     only("reconcile", play.pass(500));
@@ -171,12 +166,7 @@ describe("framework: no launch before reconciling (F1)", () => {
   it("does not take what a former leader said about agents for the present one's word", () => {
     const play = new Play();
     play.open([registered("a")]);
-    const effects = play.on({
-      type: "reconcileAnswered",
-      agent: "a",
-      round: 1,
-      answer: { ok: false, error: "absent" },
-    });
+    const effects = play.unanswered("a");
     const { session, agents } = only("askAgents", effects);
     const { attempt } = only("subscribe", play.on({ type: "leaderAnnounced", epoch: 8 }));
     play.subscribed(attempt, [registered("a")], 2);

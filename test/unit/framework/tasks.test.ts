@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { all, kinds, need, offer, only, Play, registered, spec, status, update } from "./play.js";
+import { all, kinds, need, offer, only, Play, registered, status, update } from "./play.js";
 
 describe("framework: updates", () => {
   it("only a higher number and a step forward count (R4)", () => {
@@ -131,9 +131,7 @@ describe("framework: kills", () => {
   it("of a task that was not sent yet send nothing, and give its offer back", () => {
     const play = new Play();
     play.open();
-    play.told.needed = [need];
-    play.told.placing = ([first], ids) => [{ offer: first!, tasks: [spec(ids.next("t"))] }];
-    const { launch } = only("storeLaunch", play.offered(offer("a")));
+    const { launch } = play.storing();
     play.told.news();
     play.told.killing = [{ task: "t.3-1" }];
     const effects = play.on({ type: "woken" });
