@@ -3,9 +3,8 @@ import { masterApi } from "#protocol/api.js";
 import type { TaskSpec } from "#protocol/task.js";
 import type { SimCluster } from "./cluster.js";
 import { scenario } from "./scenario.js";
+import { deploy, ended, job, web } from "./story.js";
 
-const web = "/demo/web";
-const job = "demo.pi";
 const shortJob = "demo.short";
 const scripts = ({ name }: TaskSpec) => {
   if (name === job) return { endsAfterMs: 60_000 };
@@ -19,9 +18,6 @@ const mistakes = {
 } as const;
 const kinds = Object.keys(mistakes) as (keyof typeof mistakes)[];
 
-const deploy = (cluster: SimCluster, instances: number): Promise<void> =>
-  cluster.deploy({ id: web, instances, replaceAfterSeconds: 20 });
-
 /** All that ran then runs now. */
 function assertGoesOn(cluster: SimCluster, before: Map<string, string[]>): void {
   for (const [agent, tasks] of before)
@@ -30,13 +26,8 @@ function assertGoesOn(cluster: SimCluster, before: Map<string, string[]>): void 
 }
 
 async function endsWell(cluster: SimCluster, run: string): Promise<void> {
-  const ended = await cluster.untilSeen(
-    "the end",
-    () => cluster.runOf(job, run),
-    ({ completedAt }) => completedAt !== undefined,
-    120_000,
-  );
-  assert.equal(ended.status, "SUCCESS");
+  const { status } = await ended(cluster, run, 120_000);
+  assert.equal(status, "SUCCESS");
 }
 
 describe("simulation: buckets that are lost", function () {

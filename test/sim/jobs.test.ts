@@ -1,18 +1,9 @@
 import assert from "node:assert/strict";
 import type { Run } from "#protocol/job.js";
-import type { SimCluster } from "./cluster.js";
 import { scenario } from "./scenario.js";
+import { ended, job } from "./story.js";
 
-const job = "demo.pi";
 const restart = { policy: "ON_FAILURE" };
-
-const ended = (cluster: SimCluster, run: string, limitMs?: number): Promise<Run> =>
-  cluster.untilSeen(
-    "the run's end",
-    () => cluster.runOf(job, run),
-    ({ completedAt }) => completedAt !== undefined,
-    limitMs,
-  );
 
 const codes = ({ attempts }: Run) => attempts.map(({ exitCode }) => exitCode);
 

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
-import { masterApi } from "#protocol/api.js";
 import type { Accept } from "#protocol/launch.js";
 import type { Parcel } from "#libs/sim/server.js";
-import type { SimCluster } from "./cluster.js";
 import { scenario } from "./scenario.js";
+import { copyOf, detainLaunches, leaderOf, web } from "./story.js";
 
-const web = "/demo/web";
 /** Of the simulated nodes, as of real ones unless configured. */
 const leaseMs = 5000;
-
-const leader = (cluster: SimCluster) => cluster.ask(masterApi.leader, {});
 
 /** How many tasks these accepts would launch. */
 const tasksOf = (accepts: readonly Parcel[]): number =>
@@ -24,12 +20,12 @@ describe("simulation: leaders", function () {
     await scenario({ seed: "takeover", copies: { master: 2 } }, async (cluster) => {
       await cluster.deploy({ id: web, instances: 3 });
       await cluster.settled(web);
-      const first = await leader(cluster);
+      const first = await leaderOf(cluster);
       const before = cluster.running(web);
       const dies = cluster.world.schedule.now;
-      cluster.crash("master", first.master === "master-1" ? 1 : 2);
+      cluster.crash("master", copyOf(first));
 
-      const second = await leader(cluster);
+      const second = await leaderOf(cluster);
       const tookMs = cluster.world.schedule.now - dies;
       assert.notEqual(second.master, first.master);
       assert.ok(second.epoch > first.epoch, `epoch ${second.epoch} after ${first.epoch}`);
@@ -45,10 +41,8 @@ describe("simulation: leaders", function () {
 
   it("without any master what was offered is launched, what runs goes on, and all is made up for later", async () => {
     await scenario({ seed: "no master" }, async (cluster) => {
-      await leader(cluster);
-      const accepts = cluster.world.server.detain(
-        cluster.subjects.launchAll("a", "accept").replace(".a.", ".*."),
-      );
+      await leaderOf(cluster);
+      const accepts = detainLaunches(cluster);
       await cluster.deploy({ id: web, instances: 6 });
       const isAsked = () => tasksOf(accepts.parcels) === 6;
       await cluster.until("launches of all six to be under way", isAsked);
@@ -74,14 +68,14 @@ describe("simulation: leaders", function () {
     await scenario({ seed: "two masters", copies: { master: 2 } }, async (cluster) => {
       await cluster.deploy({ id: web, instances: 3 });
       await cluster.settled(web);
-      const first = await leader(cluster);
-      const node = cluster.node("master", first.master === "master-1" ? 1 : 2);
+      const first = await leaderOf(cluster);
+      const node = cluster.node("master", copyOf(first));
       node.part();
       await cluster.scale(web, 6);
       await cluster.until("six to run", () => cluster.countRunning(web) === 6, 20_000);
       node.heal();
       await cluster.pass(30_000);
-      assert.notEqual((await leader(cluster)).master, first.master);
+      assert.notEqual((await leaderOf(cluster)).master, first.master);
     });
   });
 

@@ -1,20 +1,15 @@
 import assert from "node:assert/strict";
 import { masterApi } from "#protocol/api.js";
 import type { Accept } from "#protocol/launch.js";
-import type { Detention, Parcel } from "#libs/sim/server.js";
+import type { Parcel } from "#libs/sim/server.js";
 import type { SimCluster } from "./cluster.js";
 import { scenario } from "./scenario.js";
-
-const web = "/demo/web";
-
-/** What is sent to all agents so is kept back from now on. */
-const detain = ({ world }: SimCluster, subject: string): Detention =>
-  world.server.detain(subject.replace(".agent.a.", ".agent.*."));
+import { copyOf, deploy, detain, detainLaunches, leaderAfter, leaderOf, web } from "./story.js";
 
 /** Accepts of three instances, taken off their way. */
 async function caughtAccepts(cluster: SimCluster): Promise<Parcel[]> {
-  const accepts = detain(cluster, cluster.subjects.launchAll("a", "accept"));
-  await cluster.deploy({ id: web, instances: 3, replaceAfterSeconds: 20 });
+  const accepts = detainLaunches(cluster);
+  await deploy(cluster, 3);
   await cluster.until("accepts to be under way", () => accepts.parcels.length > 0);
   const caught = accepts.parcels.splice(0);
   accepts.letGo();
@@ -36,7 +31,7 @@ describe("simulation: who speaks under an old number", function () {
       cluster.start("apps", 2);
       const rescinds = detain(cluster, cluster.subjects.rescind("a"));
       const accepts = await caughtAccepts(cluster);
-      const reconciles = detain(cluster, cluster.subjects.launchAll("a", "reconcile"));
+      const reconciles = detainLaunches(cluster, "reconcile");
       cluster.crash("apps", 1);
       await cluster.until("its successor to ask the agents", () => reconciles.parcels.length === 3);
       reconciles.letGo();
@@ -55,7 +50,7 @@ describe("simulation: who speaks under an old number", function () {
 
   it("an order to drain comes when its master has been replaced: it is refused", async () => {
     await scenario({ seed: "old order", copies: { master: 2 } }, async (cluster) => {
-      const before = await cluster.ask(masterApi.leader, {});
+      const before = await leaderOf(cluster);
       await cluster.untilSeen(
         "all agents",
         () => cluster.ask(masterApi.agents, {}),
@@ -65,12 +60,8 @@ describe("simulation: who speaks under an old number", function () {
       await cluster.ask(masterApi.drainAgent, { agent: "a" });
       await cluster.until("the order to be under way", () => orders.parcels.length > 0);
       const [order] = orders.parcels.splice(0);
-      cluster.crash("master", before.master === "master-1" ? 1 : 2);
-      await cluster.untilSeen(
-        "another leader",
-        () => cluster.ask(masterApi.leader, {}),
-        ({ epoch }) => epoch > before.epoch,
-      );
+      cluster.crash("master", copyOf(before));
+      await leaderAfter(cluster, before);
       await cluster.pass(5000);
       orders.letGo();
       cluster.world.server.publish(order!);
