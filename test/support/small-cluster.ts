@@ -2,18 +2,19 @@ import assert from "node:assert/strict";
 import type { AgentStanding, Draining } from "#protocol/framework.js";
 import type { ClusterEvent } from "#protocol/event.js";
 import type { Refusal } from "#protocol/errors.js";
-import type { Kill } from "#protocol/launch.js";
-import { type Offer, offerId, type Session } from "#protocol/offer.js";
-import type { Attributes, Resources } from "#protocol/resources.js";
-import type { Result } from "#protocol/result.js";
+import type { Accept, Kill } from "#protocol/launch.js";
+import type { Offer } from "#protocol/offer.js";
+import { fail, ok, type Result } from "#protocol/result.js";
 import type { TaskSpec, TaskStatus, TaskUpdate } from "#protocol/task.js";
 import { isTerminal } from "#libs/core/task-state.js";
-import { amounts, contains, subtract, sum } from "#libs/core/resources.js";
 import type { FrameworkEffect } from "#libs/framework/effects.js";
 import type { FrameworkEvent } from "#libs/framework/events.js";
 import type { ServiceEffect, Stored } from "#libs/framework/own.js";
 import type { FrameworkCame, ServiceTerm } from "#libs/framework/service.js";
 import type { Machine, Tick } from "#libs/machine/machine.js";
+import { type Change, type SmallAgent, SmallAgents } from "./small-agents.js";
+import { SmallBucket } from "./small-bucket.js";
+import { SmallLeader } from "./small-leader.js";
 
 type Call = {
   readonly type: "called";
@@ -24,22 +25,6 @@ type Call = {
 type ServiceEvent = FrameworkCame | Stored | Call;
 export type ServiceMachine = Machine<never, ServiceEffect>;
 type Term = Pick<ServiceTerm, "framework" | "epoch" | "loaded">;
-
-export interface SmallAgent {
-  readonly cpus?: number;
-  readonly mem?: number;
-  readonly attributes?: Attributes;
-}
-
-interface AgentState {
-  readonly id: string;
-  readonly total: Resources;
-  readonly attributes: Attributes;
-  readonly tasks: Map<string, TaskStatus>;
-  isReachable: boolean;
-  draining: Draining | undefined;
-  offers: number;
-}
 
 export interface Ending {
   readonly state?: "finished" | "failed" | "killed";
@@ -53,16 +38,11 @@ export interface Ending {
  * before the time moves on. Agents run what they are given; what becomes of it, the test says.
  */
 export class SmallCluster {
-  readonly bucket = new Map<string, unknown>();
   readonly events: ClusterEvent[] = [];
-  /** Every task that was launched, in order. */
-  readonly launched: TaskSpec[] = [];
   readonly killed: string[] = [];
   mono = 1_000_000;
   /** How much somebody has set the wall clock. */
   wallAheadMs = 0;
-  /** Writes are answered only when it says so. */
-  holdsWrites = false;
   /** What an agent answers to a launch; undefined: it takes it. */
   refuses: (task: TaskSpec, agent: string) => string | undefined = () => undefined;
   /** Tasks stay in staging until `runs` is called. */
@@ -74,17 +54,14 @@ export class SmallCluster {
 
   readonly #make: (term: Term) => ServiceMachine;
   readonly #framework: string;
-  readonly #agents = new Map<string, AgentState>();
+  readonly #agents: SmallAgents;
+  readonly #leader: SmallLeader;
+  readonly #bucket = new SmallBucket();
   readonly #replies = new Map<number, Result<unknown, Refusal>>();
   readonly #queue: ServiceEvent[] = [];
-  readonly #heldWrites: { readonly key: string; readonly write: () => void }[] = [];
   readonly #unacknowledged = new Map<number, FrameworkEvent>();
   #machine!: ServiceMachine;
-  #bucketIdentity = "bucket-1";
   #epoch = 0;
-  #session: Session = { epoch: 7, counter: 0 };
-  #isSuppressed = true;
-  #hasNews = false;
   #tickets = 0;
   #deliveries = 0;
 
@@ -94,6 +71,8 @@ export class SmallCluster {
     agents: Readonly<Record<string, SmallAgent>>,
   ) {
     this.#framework = framework;
+    this.#agents = new SmallAgents(framework);
+    this.#leader = new SmallLeader(this.#agents, (event) => this.#emit(event));
     this.#make = make;
     for (const [id, agent] of Object.entries(agents)) this.addAgent(id, agent);
     this.failover();
@@ -103,36 +82,49 @@ export class SmallCluster {
     return Date.UTC(2026, 0, 1) + this.mono + this.wallAheadMs;
   }
 
-  addAgent(id: string, { cpus = 4, mem = 4096, attributes = {} }: SmallAgent = {}): void {
-    this.#agents.set(id, {
-      id,
-      total: amounts({ cpus, mem, disk: 100_000, ports: [[31000, 31999]] }),
-      attributes,
-      tasks: new Map(),
-      isReachable: true,
-      draining: undefined,
-      offers: 0,
-    });
-    this.#hasNews = true;
+  addAgent(id: string, agent: SmallAgent = {}): void {
+    this.#agents.add(id, agent);
+    this.#leader.hearsOfNews();
   }
 
   /** The leader of the service dies, and another one takes over from what is stored. */
   failover(): void {
     this.#queue.length = 0;
-    this.#heldWrites.length = 0;
+    this.#bucket.drop();
     const epoch = ++this.#epoch;
     const loaded = new Map(structuredClone([...this.bucket]));
     const id = this.#framework;
-    const framework = { id, role: id, name: id, epoch, bucket: this.#bucketIdentity, loaded };
+    const framework = { id, role: id, name: id, epoch, bucket: this.#bucket.identity, loaded };
     this.#machine = this.#make({ framework, epoch, loaded });
     this.#emit({ type: "started" });
     for (const event of this.#unacknowledged.values()) this.#emit(event);
     this.settle();
   }
 
+  // --- the bucket ---
+
+  get bucket(): Map<string, unknown> {
+    return this.#bucket.values;
+  }
+
+  /** Writes are answered only when it says so. */
+  set holdsWrites(holds: boolean) {
+    this.#bucket.holdsWrites = holds;
+  }
+
+  storeOne(keys = ""): void {
+    this.#bucket.storeOne(keys);
+    this.settle();
+  }
+
+  storeAll(): void {
+    this.holdsWrites = false;
+    while (this.#bucket.hasHeld) this.storeOne();
+  }
+
   loseBucket(): void {
     this.bucket.clear();
-    this.#bucketIdentity = `bucket-${this.#epoch + 1}`;
+    this.#bucket.identity = `bucket-${this.#epoch + 1}`;
   }
 
   // --- callers ---
@@ -159,13 +151,14 @@ export class SmallCluster {
 
   // --- tasks ---
 
+  /** Every one that was launched, in order. */
+  get launched(): readonly TaskSpec[] {
+    return this.#agents.launched;
+  }
+
   /** Those that have not ended, on reachable agents or not, in the order of their launch. */
   get alive(): TaskStatus[] {
-    const all = [...this.#agents.values()].flatMap(({ tasks }) => [...tasks.values()]);
-    const order = new Map(this.launched.map(({ id }, index) => [id, index]));
-    return all
-      .filter(({ latest }) => !isTerminal(latest.state))
-      .toSorted((a, b) => order.get(a.spec.id)! - order.get(b.spec.id)!);
+    return this.#agents.alive();
   }
 
   aliveOn = (agent: string): number => this.alive.filter((task) => task.agent === agent).length;
@@ -185,25 +178,25 @@ export class SmallCluster {
   // --- agents ---
 
   cutOff(agent: string): void {
-    this.#agents.get(agent)!.isReachable = false;
-    this.#leaderSays(this.#standing(agent));
+    this.#agents.reach(agent, false);
+    this.#leaderTells(this.#agents.standing(agent));
   }
 
   comesBack(agent: string): void {
-    this.#agents.get(agent)!.isReachable = true;
-    this.#hasNews = true;
-    this.#leaderSays(this.#standing(agent));
+    this.#agents.reach(agent, true);
+    this.#leader.hearsOfNews();
+    this.#leaderTells(this.#agents.standing(agent));
   }
 
   drain(agent: string, draining: Draining = {}): void {
-    this.#agents.get(agent)!.draining = draining;
-    this.#leaderSays(this.#standing(agent));
+    this.#agents.drain(agent, draining);
+    this.#leaderTells(this.#agents.standing(agent));
   }
 
   activate(agent: string): void {
-    this.#agents.get(agent)!.draining = undefined;
-    this.#hasNews = true;
-    this.#leaderSays(this.#standing(agent));
+    this.#agents.drain(agent, undefined);
+    this.#leader.hearsOfNews();
+    this.#leaderTells(this.#agents.standing(agent));
   }
 
   /** The deadline of its drain has come. */
@@ -214,8 +207,8 @@ export class SmallCluster {
 
   /** An operator gives it up. */
   isGone(agent: string): void {
-    this.#agents.delete(agent);
-    this.#leaderSays({ agent, state: "gone" });
+    this.#agents.remove(agent);
+    this.#leaderTells({ agent, state: "gone" });
   }
 
   // --- time ---
@@ -232,26 +225,13 @@ export class SmallCluster {
     this.mono = end;
   }
 
-  /** Carries out one held write: the first, or the first of these keys, for only writes of one key keep their order. */
-  storeOne(keys = ""): void {
-    const at = this.#heldWrites.findIndex(({ key }) => key.startsWith(keys));
-    if (at >= 0) this.#heldWrites.splice(at, 1)[0]!.write();
-    this.settle();
-  }
-
-  storeAll(): void {
-    this.holdsWrites = false;
-    while (this.#heldWrites.length > 0) this.storeOne();
-  }
-
   /** Until nothing more follows. */
   settle(): void {
     for (let steps = 0; ; steps++) {
       assert.ok(steps < 100_000, "events without end");
       const event = this.#queue.shift();
       if (event !== undefined) this.#handle(event);
-      else if (this.#hasNews && !this.#isSuppressed) this.#offer();
-      else return;
+      else if (!this.#leader.offers()) return;
     }
   }
 
@@ -269,12 +249,12 @@ export class SmallCluster {
       case "framework":
         return this.#performFramework(effect.effect);
       case "store":
-        return this.#write(effect.key, () => {
+        return this.#bucket.write(effect.key, () => {
           this.bucket.set(effect.key, effect.value);
           this.#queue.push({ type: "stored", write: effect.write });
         });
       case "remove":
-        return this.#write(effect.key, () => {
+        return this.#bucket.write(effect.key, () => {
           this.bucket.delete(effect.key);
           this.#queue.push({ type: "stored", write: effect.write });
         });
@@ -290,45 +270,17 @@ export class SmallCluster {
     }
   }
 
-  #write(key: string, write: () => void): void {
-    if (this.holdsWrites || this.#heldWrites.length > 0) this.#heldWrites.push({ key, write });
-    else write();
-  }
-
   #performFramework(effect: FrameworkEffect): void {
     switch (effect.type) {
       case "subscribe":
-        this.#session = { epoch: 7, counter: this.#session.counter + 1 };
-        this.#isSuppressed = effect.message.suppressed;
-        this.#hasNews = true;
-        return this.#emit({
-          type: "subscribeAnswered",
-          attempt: effect.attempt,
-          answer: {
-            ok: true,
-            value: { ok: true, session: this.#session, agents: this.#standings(), renewMs: 5000 },
-          },
-        });
       case "renew":
-        return this.#emit({ type: "renewAnswered", session: effect.session, answer: okay });
       case "revive":
-        this.#isSuppressed = false;
-        this.#hasNews = true;
-        return this.#emit({ type: "demandAnswered", session: effect.session, answer: okay });
       case "suppress":
-        this.#isSuppressed = true;
-        return this.#emit({ type: "demandAnswered", session: effect.session, answer: okay });
-      case "decline": {
-        const { session, offers } = effect;
-        return this.#emit({ type: "declineAnswered", session, offers, answer: okay });
-      }
-      case "askAgents": {
-        const { session, agents: asked } = effect;
-        const value = { agents: this.#standings().filter(({ agent }) => asked.includes(agent)) };
-        return this.#emit({ type: "agentsAnswered", session, asked, answer: { ok: true, value } });
-      }
+      case "decline":
+      case "askAgents":
       case "askAgentsAfter":
-        throw new Error("the answer to subscribe names all agents of a small cluster");
+      case "answerLeader":
+        return this.#leader.perform(effect);
       case "storeLaunch":
         this.bucket.set(effect.launch, effect.record);
         return this.#emit({ type: "launchStored", launch: effect.launch });
@@ -336,158 +288,48 @@ export class SmallCluster {
         this.bucket.delete(effect.launch);
         return;
       case "accept":
-        return this.#accept(effect.launch, effect.agent, effect.message.tasks, effect.message.offer.body);
+        return this.#accept(effect.launch, effect.message);
       case "kill":
         return this.#kill(effect.agent, effect.message);
       case "reconcile": {
-        const agent = this.#agents.get(effect.agent);
-        if (agent?.isReachable !== true)
-          return this.#emit({
-            type: "reconcileAnswered",
-            agent: effect.agent,
-            round: effect.round,
-            answer: { ok: false, error: "absent" },
-          });
-        const value = { ok: true as const, generation: 1, tasks: [...agent.tasks.values()], more: false };
-        return this.#emit({
-          type: "reconcileAnswered",
-          agent: effect.agent,
-          round: effect.round,
-          answer: { ok: true, value },
-        });
+        const { agent, round } = effect;
+        const tasks = this.#agents.tasksOf(agent);
+        const answer =
+          tasks === undefined ? absent : ok({ ok: true as const, generation: 1, tasks, more: false });
+        return this.#emit({ type: "reconcileAnswered", agent, round, answer });
       }
       case "acknowledge":
         for (const delivery of effect.deliveries) this.#unacknowledged.delete(delivery);
         return;
       case "resign":
         return assert.fail(`resigned: ${effect.reason}`);
-      case "answerLeader":
       case "say":
         return;
     }
   }
 
-  #standings(): AgentStanding[] {
-    return [...this.#agents.keys()].map((id) => this.#standing(id));
-  }
-
-  #standing(id: string): AgentStanding {
-    const { isReachable, draining } = this.#agents.get(id)!;
-    const state = isReachable ? "registered" : "unreachable";
-    return { agent: id, state, ...(draining && { draining }) };
-  }
-
-  #leaderSays(agent: AgentStanding): void {
-    this.#emit({
-      type: "leaderSaid",
-      ticket: ++this.#tickets,
-      session: `${this.#session.epoch}-${this.#session.counter}`,
-      word: { type: "agent-changed", agent },
-    });
+  #leaderTells(agent: AgentStanding): void {
+    this.#leader.tells(agent);
     this.settle();
   }
 
-  #free({ total, tasks }: AgentState): Resources {
-    const used = [...tasks.values()].filter(({ latest }) => !isTerminal(latest.state));
-    return subtract(total, sum(used.map(({ spec }) => spec.resources)));
-  }
-
-  #offer(): void {
-    this.#hasNews = false;
-    const offers = [...this.#agents.values()]
-      .filter(({ isReachable, draining }) => isReachable && draining === undefined)
-      .map((agent) => this.#offerOf(agent));
-    this.#emit({
-      type: "leaderSaid",
-      ticket: ++this.#tickets,
-      session: `${this.#session.epoch}-${this.#session.counter}`,
-      word: {
-        type: "offers",
-        offers: offers.map((offer) => ({
-          offer,
-          sealed: { body: JSON.stringify(offer), seal: "5".repeat(64) },
-        })),
-      },
-    });
-  }
-
-  #offerOf(agent: AgentState): Offer {
-    return {
-      agent: agent.id,
-      generation: 1,
-      epoch: this.#session.epoch,
-      number: ++agent.offers,
-      floor: 1,
-      replaces: [],
-      framework: this.#framework,
-      session: this.#session,
-      role: this.#framework,
-      resources: this.#free(agent),
-      host: `host-${agent.id}`,
-      attributes: agent.attributes,
-      executors: (["process", "container", "jvm"] as const).map((kind) => ({
-        kind,
-        version: "1",
-        warnings: [],
-      })),
-    };
-  }
-
-  #accept(launch: string, agentId: string, specs: readonly TaskSpec[], body: string): void {
-    const agent = this.#agents.get(agentId);
-    if (agent?.isReachable !== true)
-      return this.#emit({ type: "acceptAnswered", launch, answer: { ok: false, error: "absent" } });
+  #accept(launch: string, { offer: { body }, tasks }: Accept): void {
     const offer = JSON.parse(body) as Offer;
-    assert.ok(
-      contains(offer.resources, sum(specs.map(({ resources }) => resources))),
-      `more than ${offerId(offer)} was asked`,
-    );
-    const answers = specs.map((spec) => {
-      const reason = this.refuses(spec, agentId);
-      if (reason !== undefined)
-        return {
-          task: spec.id,
-          ok: false as const,
-          error: { code: "exceeds-free" as const, message: reason },
-        };
-      assert.ok(contains(this.#free(agent), spec.resources), `agent ${agentId} is oversubscribed`);
-      agent.tasks.set(spec.id, this.#taken(agent, spec));
-      this.launched.push(spec);
-      return { task: spec.id, ok: true as const };
-    });
-    this.#hasNews = true;
-    this.#emit({
-      type: "acceptAnswered",
-      launch,
-      answer: { ok: true, value: { agent: agentId, generation: 1, answers } },
-    });
+    const answers = this.#agents.accept(offer, tasks, this.refuses, this.wall);
+    if (answers === undefined) return this.#emit({ type: "acceptAnswered", launch, answer: absent });
+    this.#leader.hearsOfNews();
+    const value = { agent: offer.agent, generation: 1, answers };
+    this.#emit({ type: "acceptAnswered", launch, answer: ok(value) });
     if (this.startsByHand) return;
-    for (const { id } of specs) if (agent.tasks.has(id)) this.#change(id, { state: "running" }, false);
+    for (const answer of answers) if (answer.ok) this.#change(answer.task, { state: "running" }, false);
   }
 
-  #taken(agent: AgentState, spec: TaskSpec): TaskStatus {
-    return {
-      agent: agent.id,
-      framework: this.#framework,
-      role: this.#framework,
-      host: `host-${agent.id}`,
-      spec,
-      latest: { task: spec.id, number: 1, state: "staging", at: this.wall },
-    };
-  }
-
-  #kill(agentId: string, { task, session }: Kill): void {
-    const agent = this.#agents.get(agentId);
-    if (agent?.isReachable !== true)
-      return this.#emit({ type: "killAnswered", task, session, answer: { ok: false, error: "absent" } });
-    const known = agent.tasks.get(task);
-    if (!this.losesKills)
-      this.#emit({
-        type: "killAnswered",
-        task,
-        session,
-        answer: { ok: true, value: { ok: true, known: known !== undefined } },
-      });
+  #kill(agent: string, { task, session }: Kill): void {
+    const tasks = this.#agents.tasksOf(agent);
+    if (tasks === undefined) return this.#emit({ type: "killAnswered", task, session, answer: absent });
+    const known = tasks.find(({ spec }) => spec.id === task);
+    const answer = ok({ ok: true as const, known: known !== undefined });
+    if (!this.losesKills) this.#emit({ type: "killAnswered", task, session, answer });
     if (known === undefined || isTerminal(known.latest.state)) return;
     if (!this.killed.includes(task)) this.killed.push(task);
     if (this.losesKills) return;
@@ -495,17 +337,13 @@ export class SmallCluster {
     else this.#change(task, { state: "killed", reason: "kill-requested" }, false);
   }
 
-  #change(task: string, change: Omit<TaskUpdate, "task" | "number" | "at">, settles = true): void {
-    const agent = [...this.#agents.values()].find(({ tasks }) => tasks.has(task));
-    assert.ok(agent !== undefined, `no agent has ${task}`);
-    const before = agent.tasks.get(task)!;
-    const latest = { task, number: before.latest.number + 1, at: this.wall, ...change };
-    const startedAt = before.startedAt ?? (change.state === "running" ? this.wall : undefined);
-    agent.tasks.set(task, { ...before, latest, ...(startedAt !== undefined && { startedAt }) });
-    if (isTerminal(change.state)) this.#hasNews = true;
-    if (agent.isReachable) {
+  #change(task: string, change: Change, settles = true): void {
+    const told = this.#agents.change(task, change, this.wall);
+    if (isTerminal(change.state)) this.#leader.hearsOfNews();
+    if (told !== undefined) {
+      const { agent, latest } = told;
       const delivery = ++this.#deliveries;
-      const event = { type: "updated", delivery, agent: agent.id, updates: [latest] } as const;
+      const event = { type: "updated", delivery, agent, updates: [latest] } as const;
       this.#unacknowledged.set(delivery, event);
       this.#emit(event);
     }
@@ -513,4 +351,4 @@ export class SmallCluster {
   }
 }
 
-const okay = { ok: true, value: undefined } as const;
+const absent = fail("absent" as const);

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Demand } from "#protocol/api.js";
 import type { AppView } from "#protocol/app.js";
 import { AppsMachine } from "#services/apps/machine.js";
-import { type SmallAgent, SmallCluster } from "#test/support/small-cluster.js";
+import type { SmallAgent } from "#test/support/small-agents.js";
+import { SmallCluster } from "#test/support/small-cluster.js";
 import { definition } from "./made.js";
 
 const three: Record<string, SmallAgent> = {

@@ -1,7 +1,8 @@
 import type { AppView } from "#protocol/app.js";
 import { AppsMachine } from "#services/apps/machine.js";
 import { appKey, type AppRecord } from "#services/apps/record.js";
-import { type SmallAgent, SmallCluster } from "#test/support/small-cluster.js";
+import type { SmallAgent } from "#test/support/small-agents.js";
+import { SmallCluster } from "#test/support/small-cluster.js";
 import { definition } from "./made.js";
 
 export const three: Record<string, SmallAgent> = {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { JobView, Run } from "#protocol/job.js";
 import { JobsMachine } from "#services/jobs/machine.js";
-import { type SmallAgent, SmallCluster } from "#test/support/small-cluster.js";
+import type { SmallAgent } from "#test/support/small-agents.js";
+import { SmallCluster } from "#test/support/small-cluster.js";
 import { job } from "./made.js";
 
 export const two: Record<string, SmallAgent> = { a: { cpus: 4 }, b: { cpus: 4 } };
