@@ -10,7 +10,7 @@ const errorCodes = [
   "conflict",
   /** The sender may not do this. HTTP 403. */
   "forbidden",
-  /** Nobody leads or answers there now; the same call may work later. HTTP 503. */
+  /** Nobody leads or answers there now, or who leads cannot tell yet; the same call may work later. HTTP 503. */
   "unavailable",
   /** No answer came in time: it may or may not have happened. HTTP 504. */
   "timeout",

@@ -112,5 +112,7 @@ const isAway = (cause: unknown): cause is Failure =>
 
 function awayStep(cause: unknown): Step<never> {
   if (!isAway(cause)) throw cause;
-  return { text: `${cause.message}; looking again` };
+  // Whoever waits looks again by himself: he need not be told to.
+  const why = cause.code === "timeout" ? "the cluster has not answered in time" : cause.message;
+  return { text: `${why}; looking again` };
 }

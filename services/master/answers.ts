@@ -107,7 +107,7 @@ export class Answers {
   #removeRole(ask: Ask, call: CallOf<"removeRole">): void {
     const { name } = call.request;
     if (!this.#cluster.roles.remove(name)) {
-      const message = `nothing is set of role ${name}: what has no weight and no limit of its own has weight 1 and no limit`;
+      const message = `nothing is set of role ${name}: it has weight 1 and no limit`;
       return this.#refuse(ask, refusal("not-found", message));
     }
     this.#lookAtRole(name);
@@ -187,15 +187,14 @@ export class Answers {
   }
 
   /** It was connected to the former leader perhaps, and is on its way: that is no silence yet (R7). */
-  #refusalWhileAwaited({ mono, wall }: Instant, { id, session }: Framework): Refusal | undefined {
+  #refusalWhileAwaited(at: Instant, { id, session }: Framework): Refusal | undefined {
     const { began, connectivity, settings } = this.#cluster;
     const { sessionTimeoutMs } = settings;
-    if (session !== undefined || connectivity.heardBy({ mono, wall }, sessionTimeoutMs) >= began.mono)
-      return undefined;
+    if (session !== undefined || connectivity.heardBy(at, sessionTimeoutMs) >= began.mono) return undefined;
     return refusal(
       "unavailable",
-      `this leader began ${secondsText(mono - began.mono)} ago and has not heard framework ${id} yet: ` +
-        `it counts as away after ${secondsText(sessionTimeoutMs)} of silence; ask again then, or remove it by force`,
+      `this leader has not heard framework ${id} yet, nor listened for ${secondsText(sessionTimeoutMs)}, ` +
+        "after which it counts as away: ask again then, or remove it by force",
     );
   }
 

@@ -84,13 +84,22 @@ describe("asking for what is to be done", () => {
 
   it("waits while nobody leads, says why, and is done when somebody does", async () => {
     const away = new Failure("unreachable", "no cluster answers");
-    const { result, said, asked } = await ask([leaderless(), leaderless(), away, { version: "1" }]);
-    assert.deepEqual(result, { version: "1" });
-    assert.equal(asked, 4);
-    assert.equal(
-      said,
-      "nobody leads apps now; looking again\nno cluster answers; looking again\ndeploying /a: taken\n",
+    const silent = new Failure(
+      "unreachable",
+      "apps does not answer: look before trying again",
+      [],
+      "timeout",
     );
+    const { result, said, asked } = await ask([leaderless(), leaderless(), away, silent, { version: "1" }]);
+    assert.deepEqual(result, { version: "1" });
+    assert.equal(asked, 5);
+    assert.deepEqual(said.split("\n"), [
+      "nobody leads apps now; looking again",
+      "no cluster answers; looking again",
+      "the cluster has not answered in time; looking again",
+      "deploying /a: taken",
+      "",
+    ]);
   });
 
   it("gives up when its time is over, and does not say that it goes on", async () => {

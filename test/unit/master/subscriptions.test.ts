@@ -350,7 +350,7 @@ describe("subscriptions at the master", () => {
       assert.equal(error.code, "unavailable");
       assert.equal(
         error.message,
-        "this leader began 3 s ago and has not heard framework f yet: it counts as away after 15 s of silence; ask again then, or remove it by force",
+        "this leader has not heard framework f yet, nor listened for 15 s, after which it counts as away: ask again then, or remove it by force",
       );
       stage.wait(11_900);
       assert.equal(stage.call("removeFramework", { framework: "f" }).error.code, "unavailable");
