@@ -15,7 +15,7 @@ async function passes(seed: number | string): Promise<string> {
 describe("simulation: seeds", function () {
   this.timeout(120_000);
 
-  const all = seeds(200);
+  const all = seeds(300);
   for (let from = 0; from < all.length; from += together) {
     const some = all.slice(from, from + together);
     it(`whatever goes wrong ends well, ${some[0]} to ${some.at(-1)}`, async () => {
