@@ -58,6 +58,15 @@ describe("the command line", function () {
       assert.equal((await emporion(command)).code, 0, command);
   });
 
+  it("sets a role's weight, and takes it back", async () => {
+    const weight = async () => /^cli-role\s+(\d+)/m.exec((await emporion("roles")).out)?.[1];
+    assert.equal((await emporion("roles", "weight", "cli-role", "3")).code, 0);
+    assert.equal(await weight(), "3");
+    const removed = await emporion("roles", "rm", "cli-role");
+    assert.equal(removed.out, "role cli-role: what was set is taken back: weight 1, no limit\n", removed.err);
+    assert.equal(await weight(), undefined);
+  });
+
   it("deploys an app from YAML, waits for it, scales it and removes it", async () => {
     const path = file("app.yaml", "id: /cli/app\ncmd: exec sleep 1000\ninstances: 2\ncpus: 0.02\nmem: 32\n");
     const deployed = await emporion("app", "deploy", path);

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import type { AgentView } from "#protocol/api.js";
+import sinon from "sinon";
 import { amounts } from "#libs/core/resources.js";
-import { hindranceText } from "#services/cli/drain-commands.js";
+import { drain, hindranceText } from "#services/cli/drain-commands.js";
+import { Output } from "#services/cli/output.js";
+import { leaderless, ScriptedClient } from "./scripted-client.js";
 
 const agent = (more: Partial<AgentView> = {}): AgentView =>
   ({
@@ -38,5 +41,32 @@ describe("what holds up a drain", () => {
 
   it("is nothing while frameworks move their tasks", () => {
     assert.equal(hindranceText(agent(), frameworks.slice(0, 1)), "");
+  });
+});
+
+describe("draining an agent", () => {
+  it("waits for a leader, says what is left while it waits, and once that it is drained", async () => {
+    const view = (tasks: number, state: "draining" | "drained") => {
+      const use = [{ framework: "apps", role: "apps", resources: amounts({}), tasks }];
+      return { ...agent({ use, tasks }), drain: { state, since: 0 } };
+    };
+    const client = new ScriptedClient({
+      "POST /cluster/agents/a/drain": [leaderless, view(1, "draining")],
+      "GET /cluster/agents/a": [view(1, "draining"), view(0, "drained")],
+      "GET /cluster/frameworks": [[{ id: "apps", state: "connected" }]],
+    });
+    const output = new Output("table");
+    const printed = sinon.stub(output, "line");
+    const said = sinon.stub(process.stderr, "write");
+    await drain(client, output, "a", { wait: true, timeout: 5 }).finally(() => sinon.restore());
+    assert.deepEqual(
+      said.args.map(([text]) => text),
+      [
+        "nobody leads there now; looking again\n",
+        "draining a: taken\n",
+        "a: draining, 1 task left (1 of apps)\n",
+      ],
+    );
+    assert.deepEqual(printed.args, [["a: drained, nothing runs there any more"]]);
   });
 });

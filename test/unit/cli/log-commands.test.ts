@@ -74,6 +74,11 @@ describe("a log with nothing in it", () => {
     assert.deepEqual(headers, { range: "bytes=0-0" });
   });
 
+  it("says nothing where stdout has something", async () => {
+    const { said: lines, asked } = await said({}, "out\n", 1234);
+    assert.deepEqual([lines, asked], [[], []]);
+  });
+
   it("says nothing where there is nothing else either, nor asks where another thing was wanted", async () => {
     assert.deepEqual((await said({}, "", 0)).said, []);
     for (const options of [{ follow: true }, { stderr: true }, { tail: 0 }])
