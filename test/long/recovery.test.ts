@@ -171,10 +171,14 @@ describe("recovery", function () {
       assert.deepEqual(ids(await running()), before, "the same tasks, none killed, none doubled");
 
       letGo();
-      const ended = await eventually("the run to end", async () => {
-        const found = await cluster.api.get<Run>(`/v1/jobs/lost.three/runs/${run}`).catch(() => undefined);
-        return found?.status === "FAILED" && found;
-      });
+      const ended = await eventually(
+        "the run to end",
+        async () => {
+          const found = await cluster.api.get<Run>(`/v1/jobs/lost.three/runs/${run}`).catch(() => undefined);
+          return found?.status === "FAILED" && found;
+        },
+        30_000,
+      );
       assert.deepEqual(
         ended.tasks.map(({ exitCode }) => exitCode),
         [3],
