@@ -25,7 +25,9 @@ export function recall(records: readonly JournalRecord[]): Memory {
   let hostBoot: string | undefined;
   let drain: DrainRecord | undefined;
 
+  // A session bears its leader's epoch. Were that forgotten, and the session not, a leader below would be let in, and none of his sessions.
   const sees = (framework: string, session: Session) => {
+    epoch = Math.max(epoch, session.epoch);
     const seen = sessions.get(framework);
     if (seen === undefined || isOlderSession(seen, session)) sessions.set(framework, session);
   };

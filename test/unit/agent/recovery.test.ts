@@ -158,6 +158,18 @@ describe("agent: after its own death", () => {
     assert(answer !== undefined && "ok" in answer && !answer.ok);
   });
 
+  it("remembers the epoch of a leader under whom it took a task, also when it began no generation under him (R6)", () => {
+    const scene = Scene.registered();
+    scene.accept([taskSpec("web.1")], {
+      offer: scene.offer({ epoch: 4, session: { epoch: 4, counter: 1 } }),
+    });
+    scene.restart();
+    connect(scene);
+    scene.recovered({ "web.1": "running" });
+    scene.pass(1);
+    assert.equal(scene.last("register").message.report.epoch, 4);
+  });
+
   it("goes on from a compacted journal as from a long one", () => {
     const scene = Scene.registered();
     scene.run(taskSpec("web.1"));
