@@ -20,9 +20,9 @@ const minuteMs = 60_000 - 5000;
  */
 export class LossesRule {
   readonly #options: LossesRuleOptions;
-  /** When each agent was given up last, and by whom. One that is given up again is still one. */
-  readonly #losses = new Map<string, { readonly at: number; readonly by: string }>();
-  /** From then on no master can tell when another gave somebody up: each counts his own. */
+  /** When each agent was given up last, and by which process. One that is given up again is still one. */
+  readonly #losses = new Map<string, { readonly at: number; readonly by: WatchedMaster }>();
+  /** From then on no process can tell when another gave somebody up, nor when it did so itself before it was started again: each counts its own. */
   #clocksDiffer = false;
 
   constructor(options: LossesRuleOptions) {
@@ -34,7 +34,7 @@ export class LossesRule {
     const { breach, now, agentTimeoutMs, mostPerMinute } = this.#options;
     let since = Number.POSITIVE_INFINITY;
     const losses = this.#losses;
-    return {
+    const watched: WatchedMaster = {
       connection: (isConnected) => {
         since = isConnected ? Math.min(since, now()) : Number.POSITIVE_INFINITY;
       },
@@ -47,12 +47,13 @@ export class LossesRule {
         if (forMs < agentTimeoutMs)
           breach(`R7: ${master} gives up agent ${agent}, and was itself connected for ${forMs} ms only`);
         for (const [each, loss] of losses) if (now() - loss.at >= minuteMs) losses.delete(each);
-        losses.set(agent, { at: now(), by: master });
-        const counted = [...losses.values()].filter(({ by }) => !this.#clocksDiffer || by === master).length;
+        losses.set(agent, { at: now(), by: watched });
+        const counted = [...losses.values()].filter(({ by }) => !this.#clocksDiffer || by === watched).length;
         if (counted > mostPerMinute)
           breach(`R7: ${master} gives up ${counted} agents within a minute, and ${mostPerMinute} may go`);
       },
     };
+    return watched;
   }
 }
 
