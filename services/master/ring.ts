@@ -82,7 +82,7 @@ export class Ring {
   #findAgain(accepts: (stall: Stall) => boolean): Stall | undefined {
     const alive = this.#alive;
     for (let looks = this.#kept + alive.length - this.#next; looks > 0; looks--) {
-      if (this.#next === alive.length) this.#beginLap();
+      if (this.#next === alive.length) this.#beginLap(looks);
       const index = alive[this.#next++]!;
       const stall = this.#fitting(index);
       if (stall === undefined) continue;
@@ -94,15 +94,22 @@ export class Ring {
 
   /**
    * Each lap goes another way: agents come free in the order in which frameworks gave them back, and those ask in turn, so
-   * that along one way everybody could meet all that he himself has refused, again and again.
+   * that along one way everybody could meet all that he himself has refused, again and again. A search that began in the last
+   * lap has not looked at the first so many: they stay in front, or it would end without having looked at all.
    */
-  #beginLap(): void {
+  #beginLap(unseen: number): void {
     const alive = this.#alive;
     alive.length = this.#kept;
     this.#kept = this.#next = 0;
-    for (let last = alive.length - 1; last >= mixedFrom; last--) {
+    this.#mixUp(0, unseen);
+    this.#mixUp(unseen, alive.length);
+  }
+
+  #mixUp(from: number, end: number): void {
+    const alive = this.#alive;
+    for (let last = end - 1; last - from >= mixedFrom; last--) {
       this.#mix = (this.#mix + goldenRatio) % 1;
-      const other = Math.floor(this.#mix * (last + 1));
+      const other = from + Math.floor(this.#mix * (last - from + 1));
       const index = alive[last]!;
       alive[last] = alive[other]!;
       alive[other] = index;
