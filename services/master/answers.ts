@@ -27,6 +27,8 @@ export class Answers {
   readonly #drains: Drains;
   readonly #news: News;
   readonly #out: Out;
+  /** What was set of them is being taken back. */
+  readonly #goingRoles = new Set<string>();
 
   constructor(cluster: Cluster, { departures, drains, news }: AnswersParts, out: Out) {
     this.#cluster = cluster;
@@ -78,6 +80,7 @@ export class Answers {
   }
 
   stored(at: Instant, ask: Ask, call: MasterCall): void {
+    if (call.name === "removeRole") this.#goingRoles.delete(call.request.name);
     if (call.name === "setRole" || call.name === "removeRole")
       return this.#give(ask, roleViewOf(this.#cluster, call.request.name));
     if (call.name !== "drainAgent" && call.name !== "activateAgent") return this.#give(ask, {});
@@ -106,10 +109,12 @@ export class Answers {
 
   #removeRole(ask: Ask, call: CallOf<"removeRole">): void {
     const { name } = call.request;
-    if (!this.#cluster.roles.remove(name)) {
+    // Asked again before it is stored: it is not done yet.
+    if (!this.#cluster.roles.remove(name) && !this.#goingRoles.has(name)) {
       const message = `nothing is set of role ${name}: it has weight 1 and no limit`;
       return this.#refuse(ask, refusal("not-found", message));
     }
+    this.#goingRoles.add(name);
     this.#lookAtRole(name);
     this.#out({ type: "forget", key: roleKey(name), done: { type: "callStored", ask, call } });
   }
@@ -129,8 +134,8 @@ export class Answers {
       return this.#refuse(ask, refusal("conflict", `agent ${agent.id} ${hindrance}`));
     if (agent.standing === "gone") {
       agents.forget(agent);
-      this.#out({ type: "forget", key: agentKey(agent.id) });
-      return this.#give(ask, {});
+      const done = { type: "callStored", ask, call } as const;
+      return this.#out({ type: "forget", key: agentKey(agent.id), done });
     }
     // One that is awaited has no offers of this term, but what it uses still counts.
     if (agent.standing === "awaited") books.leave(agent);
@@ -165,8 +170,7 @@ export class Answers {
     const refused = call.request.force === true ? undefined : this.#refusalToForget(at, framework);
     if (refused !== undefined) return this.#refuse(ask, refused);
     frameworks.put(framework);
-    this.#departures.remove(at, framework, "removed by an operator");
-    this.#give(ask, {});
+    this.#departures.remove(at, framework, "removed by an operator", { type: "callStored", ask, call });
   }
 
   /** Whoever lives would lose what it runs, and begin anew as if it never had. */

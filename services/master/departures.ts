@@ -1,7 +1,7 @@
 import { type Instant, never } from "#libs/core/time.js";
 import type { Agent } from "./agents.js";
 import type { Cluster } from "./cluster.js";
-import type { Out } from "./events.js";
+import type { MasterEvent, Out } from "./events.js";
 import type { Framework } from "./frameworks.js";
 import type { News } from "./news.js";
 import type { Offers } from "./offers.js";
@@ -29,14 +29,15 @@ export class Departures {
       if (framework.removed) this.#leaving.set(framework, new Map());
   }
 
-  remove(at: Instant, framework: Framework, why: string): void {
-    if (framework.removed) return;
+  /** @param done follows when it is stored */
+  remove(at: Instant, framework: Framework, why: string, done?: MasterEvent): void {
+    if (framework.removed) return done && this.#store(framework, done);
     framework.removed = true;
     framework.connected = false;
     this.#cluster.frameworks.changed(framework);
     this.#offers.rescindOf(framework);
     this.#leaving.set(framework, new Map());
-    this.#out({ type: "store", key: frameworkKey(framework.id), value: framework.record() });
+    this.#store(framework, done);
     this.#news.frameworkRemoved(at, framework, why);
     this.#follow(at, framework);
   }
@@ -54,6 +55,11 @@ export class Departures {
   /** How many agents still have something of it. */
   leftOf(framework: Framework): number {
     return [...this.#holders(framework)].length;
+  }
+
+  #store(framework: Framework, done?: MasterEvent): void {
+    const { id } = framework;
+    this.#out({ type: "store", key: frameworkKey(id), value: framework.record(), ...(done && { done }) });
   }
 
   #follow(at: Instant, framework: Framework): void {

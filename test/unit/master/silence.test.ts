@@ -164,6 +164,22 @@ describe("silent agents (R7)", () => {
     assert.match(error.message, /removed by an operator/);
   });
 
+  it("removed once more are forgotten, which is answered when the registry has none of it", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 });
+    stage.wait(16_500);
+    stage.call("removeAgent", { agent: "a" });
+    const call = { name: "removeAgent", request: { agent: "a" } } as const;
+    const asked = stage.machine.handle(
+      { mono: stage.now, wall: stage.now },
+      { type: "callAsked", ask: 1, call },
+    );
+    assert.deepEqual(only(asked, "answer"), []);
+    const [{ key, done } = {}] = only(asked, "forget");
+    assert.equal(key, "agent.a");
+    assert.deepEqual(lastAnswer(stage.do(done!)), { ok: true, value: {} });
+  });
+
   it("removed by an operator, when they come back with tasks, are told of once, and what to do", () => {
     const stage = new Stage();
     stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });

@@ -322,6 +322,22 @@ describe("subscriptions at the master", () => {
     assert.equal(only(stage.effects, "removeFromAgent").length, 1);
   });
 
+  it("removed by an operator: answered when it is in the registry, also whoever asks again before", () => {
+    const stage = new Stage();
+    stage.register("a", { cpus: 4 }, { use: [use("f", "r", { cpus: 1 })] });
+    stage.subscribe("f");
+    const asked = [1, 2].flatMap((ask) => {
+      const call = { name: "removeFramework", request: { framework: "f", force: true } } as const;
+      return stage.machine.handle({ mono: stage.now, wall: stage.now }, { type: "callAsked", ask, call });
+    });
+    assert.deepEqual(only(asked, "answer"), []);
+    const done = only(asked, "store").map((store) => lastAnswer(stage.do(store.done!)));
+    assert.deepEqual(done, [
+      { ok: true, value: {} },
+      { ok: true, value: {} },
+    ]);
+  });
+
   describe("after a failover", () => {
     const taken = () => {
       const before = new Stage();
@@ -403,6 +419,27 @@ describe("subscriptions at the master", () => {
     assert.equal(key, "role.r");
     const { value } = lastAnswer(stage.do(done!));
     assert.deepEqual([value.name, value.weight, value.limit, value.frameworks], ["r", 1, undefined, ["f"]]);
+  });
+
+  it("roles: who asks again before it is taken back in the registry is not told that it is", () => {
+    const stage = new Stage();
+    stage.call("setRole", { name: "r", weight: 3 });
+    const ask = (number: number) => {
+      const call = { name: "removeRole", request: { name: "r" } } as const;
+      const at = { mono: stage.now, wall: stage.now };
+      return stage.machine.handle(at, { type: "callAsked", ask: number, call });
+    };
+    const asked = [ask(77), ask(78)];
+    assert.deepEqual(only(asked.flat(), "answer"), []);
+    const done = only(asked.flat(), "forget").map((forget) => lastAnswer(stage.do(forget.done!)));
+    assert.deepEqual(
+      done.map(({ ok, value }) => [ok, value.weight]),
+      [
+        [true, 1],
+        [true, 1],
+      ],
+    );
+    assert.equal(stage.call("removeRole", { name: "r" }).error.code, "not-found");
   });
 
   it("roles: of which nothing was set are refused, in words, also the second time", () => {
