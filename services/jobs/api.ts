@@ -51,6 +51,8 @@ export class JobsApi {
   readonly #creating = new Map<string, number[]>();
   /** Runs that are being stored, and who asked for the same ones meanwhile. */
   readonly #starting = new Map<ManagedRun, number[]>();
+  /** Jobs whose removal is being stored, and who asked for it: before that nobody is told that there is none. */
+  readonly #removing = new Map<string, number[]>();
   #runs = 0;
 
   constructor(options: JobsApiOptions) {
@@ -71,10 +73,13 @@ export class JobsApi {
         return this.#create(at, ticket, request);
       case "update":
         return this.#ofJob(ticket, request.definition.id, (job) => this.#update(ticket, job, request));
-      case "remove":
+      case "remove": {
+        const others = this.#removing.get(request.id);
+        if (others !== undefined) return void others.push(ticket);
         return this.#ofJob(ticket, request.id, (job) =>
           this.#remove(at, ticket, job, request.stopCurrentJobRuns),
         );
+      }
       case "start":
         return this.#ofJob(ticket, request.id, (job) => this.#start(at, ticket, job, request.key));
       case "run":
@@ -147,10 +152,13 @@ export class JobsApi {
           refusal("conflict", `There are active job runs (${active}). Override with stopCurrentJobRuns=true`),
         ),
       );
+    const asked = [ticket];
+    this.#removing.set(job.id, asked);
     jobs.remove(at, job, (stored) => {
+      this.#removing.delete(job.id);
       const ended = active === 0 ? "" : `; ${countText(active, "run")} are ended`;
       outbox.announce(stored, { type: "deleted", about: job.id, message: `job ${job.id} is gone${ended}` });
-      this.#answer(ticket, ok(job.definition));
+      for (const each of asked) this.#answer(each, ok(job.definition));
     });
   }
 

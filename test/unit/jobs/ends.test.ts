@@ -118,6 +118,24 @@ describe("jobs: how runs and jobs end", () => {
       );
     });
 
+    it("is done for whoever asks again only when it is stored", () => {
+      const play = cluster();
+      create(play);
+      play.holdsWrites = true;
+      const ask = () => play.call("remove", { id, stopCurrentJobRuns: false });
+      const answers = [ask(), ask()];
+      assert.deepEqual(
+        answers.map((answer) => answer()),
+        [undefined, undefined],
+      );
+      play.storeAll();
+      assert.deepEqual(
+        answers.map((answer) => answer()?.ok),
+        [true, true],
+      );
+      assert.equal(play.refusalOf("remove", { id, stopCurrentJobRuns: false }).code, "not-found");
+    });
+
     it("that was cut short by a failover is completed", () => {
       const play = cluster();
       create(play);
