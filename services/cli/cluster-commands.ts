@@ -290,15 +290,17 @@ export async function removeAgent(
   { force, ...waiting }: RemovalOptions,
 ): Promise<void> {
   const path = `/cluster/agents/${encodeURIComponent(id)}`;
-  // Done twice it would be forgotten: asked again, it is looked first whether the last time was enough.
-  let before: AgentView["state"] | undefined;
-  await asksUntilTaken(output, waiting).askAway(`removing agent ${id}`, async () => {
-    const { state } = await client.get<AgentView>(path);
-    const isDone = state === "gone" && before !== undefined && before !== "gone";
-    before ??= state;
-    if (!isDone) await client.delete(`${path}?force=${force}`);
+  const asking = asksUntilTaken(output, waiting);
+  const goal = `removing agent ${id}`;
+  const look = () => client.get<AgentView>(path);
+  const isForgotten = (await asking.ask(goal, look)).state === "gone";
+  let isAgain = false;
+  await asking.askAway(goal, async () => {
+    // Done twice it would be forgotten: asked again, it is looked first whether the last time was enough.
+    if (isAgain && !isForgotten && (await look()).state === "gone") return;
+    isAgain = true;
+    await client.delete(`${path}?force=${force}`);
   });
-  const isForgotten = before === "gone";
   if (output.isJson) output.json({ id, state: isForgotten ? "forgotten" : "gone" });
   else if (isForgotten) output.line(`agent ${id} is forgotten: its id may be used again`);
   else

@@ -48,11 +48,20 @@ function submitting(
   { found, replace }: { readonly found: Found; readonly replace: boolean },
 ): () => Promise<object> {
   let known: Found | undefined = found;
+  let mayBeDone = false;
   return async () => {
     const { kind, differing } = known ?? (await look(client, job));
     known = undefined;
     if (kind === "changed" && !replace) throw otherFailure(job, differing);
-    await naming(job.place, submit(client, job, kind));
+    try {
+      await naming(job.place, submit(client, job, kind));
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      // When we looked, the last time was under way still.
+      const isDone = mayBeDone && cause.code === "conflict" && (await look(client, job)).kind === "same";
+      mayBeDone ||= cause.leavesOpen;
+      if (!isDone) throw cause;
+    }
     return {};
   };
 }

@@ -84,6 +84,11 @@ describe("commands that change something, while nobody leads", () => {
     assert.notEqual(other.headers[0]!["idempotency-key"], keys[0]);
   });
 
+  it("an agent that nobody knows is not given up because the first look at it was lost", async () => {
+    const client = new ScriptedClient({ "GET /cluster/agents/a": [unanswered, notFound] });
+    assert.equal(await failureOf(removeAgent(client, output(), "a", { ...waiting, force: false })), notFound);
+  });
+
   it("an agent that is given up is not forgotten because the answer was lost", async () => {
     const given = (states: readonly string[], answers: readonly unknown[]) =>
       new ScriptedClient({

@@ -49,6 +49,23 @@ describe("submitting a job's file", () => {
     assert.deepEqual(output.shown, [[{ id: "a", is: "new" }]]);
   });
 
+  it("is done when what was asked for first is there after all, though it was not when we looked", async () => {
+    const exists = new Failure("refused", "Job with this id already exists", [], "conflict");
+    const put = (answers: { readonly get: readonly unknown[]; readonly post: readonly unknown[] }) =>
+      failureOf(
+        putJobs(
+          new ScriptedClient({ [get]: answers.get, [post]: answers.post, [dry]: [definition] }),
+          new KeptOutput(),
+          path,
+          waiting,
+        ),
+      );
+    assert.equal(await put({ get: [notFound, notFound, definition], post: [unanswered, exists] }), undefined);
+    const refused = await put({ get: [notFound, definition], post: [exists] });
+    assert(refused instanceof Failure);
+    assert.equal(refused.code, "conflict");
+  });
+
   it("to be run replaces no other one unasked, also none that came meanwhile", async () => {
     const other = { id: "a", run: { cmd: "y" } };
     const ask = (replace: boolean, answers: readonly unknown[]) => {
