@@ -102,6 +102,7 @@ describe(why === undefined ? title : `${title} (not here: ${why})`, function () 
     return answer.body === "" ? {} : JSON.parse(answer.body);
   }
 });
+
 /** The container's server needs a moment: asks until it answers. */
 const answerOn = (port: string): Promise<string> =>
   eventually(
