@@ -78,20 +78,23 @@ const appsExplained = 3;
 /** Why it may take for ever, and what to do about it. */
 export function hindranceText(
   { info: { id }, state, use, drain }: AgentView,
-  frameworks: readonly Pick<FrameworkView, "id" | "state">[],
+  frameworks: readonly Pick<FrameworkView, "id" | "state" | "awayMs">[],
 ): string {
   if (state === "unreachable")
     return `; it cannot be reached: it drains when it is back; gone for good it is removed with emporion agents rm ${id}`;
   if (drain?.deadlineAt !== undefined) return "";
   const away = frameworks
-    .filter(
-      (each) =>
-        each.state !== "connected" && use.some(({ framework, tasks }) => framework === each.id && tasks > 0),
-    )
+    .filter((each) => isAway(each) && use.some(({ framework, tasks }) => framework === each.id && tasks > 0))
     .map((each) => each.id);
   if (away.length === 0) return "";
   return `; ${away.join(", ")} ${away.length === 1 ? "is" : "are"} not connected and will move nothing: --deadline ends what is left`;
 }
+
+/** Whom a new leader has not heard yet may be on his way: so long it waits for him. */
+const awaitedMs = 15_000;
+
+const isAway = ({ state, awayMs = 0 }: Pick<FrameworkView, "state" | "awayMs">): boolean =>
+  state === "disconnected" || (state === "awaited" && awayMs >= awaitedMs);
 
 /** `agent-1: draining, 3 tasks left (2 of apps, 1 of jobs)` */
 function progressText(view: AgentView): string {

@@ -14,7 +14,7 @@ const silentMs = 7500;
 
 /** What nobody else says of an app that gets no further: that its tasks are where nobody answers. A line an agent; none while nobody knows. */
 export async function silenceOf(client: Client, apps: readonly Spread[]): Promise<string[]> {
-  if (apps.length === 0) return [];
+  if (apps.every(({ tasks = [] }) => tasks.length === 0)) return [];
   const agents = await client.get<AgentView[]>("/cluster/agents").catch(() => []);
   return agents.flatMap((agent) => silenceText(agent, apps) ?? []);
 }

@@ -22,7 +22,7 @@ const agent = (more: Partial<AgentView> = {}): AgentView =>
 const frameworks = [
   { id: "apps", state: "connected" },
   { id: "beat", state: "disconnected" },
-  { id: "gone", state: "awaited" },
+  { id: "gone", state: "awaited", awayMs: 15_000 },
 ] as const;
 
 describe("what holds up a drain", () => {
@@ -41,6 +41,10 @@ describe("what holds up a drain", () => {
 
   it("is nothing while frameworks move their tasks", () => {
     assert.equal(hindranceText(agent(), frameworks.slice(0, 1)), "");
+    const awaited = (awayMs: number) =>
+      frameworks.map(({ id }) => ({ id, state: "awaited" as const, awayMs }));
+    assert.equal(hindranceText(agent(), awaited(14_000)), "");
+    assert.match(hindranceText(agent(), awaited(15_000)), /^; apps, beat are not connected/);
   });
 });
 

@@ -26,9 +26,10 @@ describe("why an app gets no further", () => {
     ]);
   });
 
-  it("nobody is asked when there is no such app", async () => {
+  it("nobody is asked when there is no such app, or no task of it", async () => {
     const client = new ScriptedClient({});
     assert.deepEqual(await silenceOf(client, []), []);
+    assert.deepEqual(await silenceOf(client, [{ id: "/web", tasks: [] }, { id: "/db" }]), []);
     assert.deepEqual(client.asked, []);
   });
 });
