@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { readTools, ROOT } from "#setup/tools.mjs";
@@ -162,7 +163,32 @@ describe(why === undefined ? title : `${title} (not here: ${why})`, function () 
     const [task] = await running("/web");
     await survives(task!.agent, 5);
   });
+
+  it("another agent comes with the file that README has for it, and nobody else is started again", async () => {
+    const pids = () => Promise.all(services.map(async (service) => (await cluster.state(service)).pid));
+    const before = await pids();
+    const dir = mkdtempSync(join(tmpdir(), "emporion-more-"));
+    try {
+      const file = join(dir, "docker-compose.override.yml");
+      writeFileSync(file, anotherAgent());
+      const more = { files: [file], env: { EMPORION_MORE_AGENTS: "agent-c" } };
+      await cluster.compose(["up", "-d", "agent-c"], more);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+    const isThere = async () => (await cluster.ask<Status>("status")).registered === 3;
+    await eventually("three agents", isThere, 60_000);
+    assert.deepEqual(await pids(), before);
+  });
 });
+
+/** As it stands in README, for any directory. */
+function anotherAgent(): string {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const [, text] = /```yaml\n(services:\n {2}agent-c:\n[\s\S]*?)```/.exec(readme) ?? [];
+  assert.ok(text !== undefined, "README shows no agent-c");
+  return text.replace("docker-compose.yml", join(ROOT, "docker-compose.yml"));
+}
 
 interface Status {
   readonly leader: { readonly master: string; readonly epoch: number };

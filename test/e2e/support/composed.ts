@@ -21,9 +21,17 @@ export interface Composed {
   /** Runs in a service's container; its words. */
   inside(service: string, ...command: readonly string[]): Promise<string>;
   state(service: string): Promise<ContainerState>;
+  /** Docker Compose itself, with docker-compose.yml and others beside it; its words. */
+  compose(args: readonly string[], others?: ComposeOthers): Promise<string>;
   /** kill -9 of the service's process, as when it dies: Docker is not told that it was meant. */
   crash(service: string): Promise<void>;
   remove(): Promise<void>;
+}
+
+export interface ComposeOthers {
+  /** Paths of more files. */
+  readonly files?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ContainerState {
@@ -57,9 +65,9 @@ export async function compose(told: (line: string) => void): Promise<Composed> {
   try {
     await timed("base images", makeImages(engine, tools));
     await timed("context", stage(join(dir, "context")));
-    const docker = composeWith(tools, engine.socket, dir);
-    await timed("up", docker("up", "-d", "--build"));
-    return { ...(await reached(engine, tools)), remove };
+    const run = composeWith(tools, engine.socket, dir);
+    await timed("up", run(["up", "-d", "--build"]));
+    return { ...(await reached(engine, tools)), compose: run, remove };
   } catch (cause) {
     await remove();
     throw cause;
@@ -96,7 +104,7 @@ function composeWith({ compose }: Tools, socket: string, dir: string) {
   if (compose?.command === undefined)
     throw new Error(`no Docker Compose: ${compose?.reason ?? "run npm test"}`);
   const [program, ...first] = compose.command;
-  const env = {
+  const common = {
     ...process.env,
     ...compose.env,
     DOCKER_HOST: `unix://${socket}`,
@@ -106,12 +114,21 @@ function composeWith({ compose }: Tools, socket: string, dir: string) {
     EMPORION_DIR: join(dir, "emporion"),
     EMPORION_CONTEXT: join(dir, "context"),
   };
-  const files = ["-p", project, "-f", join(ROOT, "docker-compose.yml")];
-  return (...args: readonly string[]) =>
-    start(program, [...first, ...files, ...args], { env, timeout: limitMs, maxBuffer: 64 * 1024 * 1024 });
+  return async (args: readonly string[], { files = [], env = {} }: ComposeOthers = {}): Promise<string> => {
+    const named = [join(ROOT, "docker-compose.yml"), ...files].flatMap((file) => ["-f", file]);
+    const { stdout } = await start(program, [...first, "-p", project, ...named, ...args], {
+      env: { ...common, ...env },
+      timeout: limitMs,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return stdout;
+  };
 }
 
-async function reached(engine: EngineApart, { docker }: Tools): Promise<Omit<Composed, "remove">> {
+async function reached(
+  engine: EngineApart,
+  { docker }: Tools,
+): Promise<Omit<Composed, "compose" | "remove">> {
   const container = async (service: string) => {
     const label = [`com.docker.compose.project=${project}`, `com.docker.compose.service=${service}`];
     const [found] = await engine.docker.listContainers({ all: true, filters: { label } });
