@@ -126,10 +126,10 @@ export class Health {
   }
 }
 
-/** `2 checks in a row failed, 1 is let pass`: frameworks count those that are let pass (Marathon's rule), or those that end a task. */
+/** `2 checks in a row failed, and no more than 1 may`: frameworks count those that are let pass (Marathon's rule), or those that end a task. */
 function tooManyText(failures: number, letPass: number): string {
   if (failures === 1) return "1 check failed";
-  return `${failures} checks in a row failed, ${letPass} ${letPass === 1 ? "is" : "are"} let pass`;
+  return `${failures} checks in a row failed, and no more than ${letPass} may`;
 }
 
 const rampFirstMs = 50;

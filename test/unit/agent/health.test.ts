@@ -105,7 +105,7 @@ describe("agent: health checks", () => {
     const update = scene.last("publishBatch").batch.updates.at(-1);
     assert.deepEqual(
       [update?.state, update?.reason, update?.message],
-      ["killed", "unhealthy", "2 checks in a row failed, 1 is let pass: connection refused"],
+      ["killed", "unhealthy", "2 checks in a row failed, and no more than 1 may: connection refused"],
     );
   });
 
