@@ -104,6 +104,6 @@ describe("waiting until an app is settled", () => {
     assert(failure instanceof Failure);
     assert.match(failure.message, /^deploying \/shop\/web: not done after 0 s.*\/shop\/web: 1\/3 running$/);
     assert.deepEqual(failure.details, ["`emporion explain /shop/web` tells more"]);
-    assert.deepEqual(asked.slice(2), [look, "GET /cluster/explain/apps/shop/web", "GET /cluster/agents"]);
+    assert.deepEqual(asked.slice(2), [look, "GET /cluster/explain/apps/shop/web"]);
   });
 });
