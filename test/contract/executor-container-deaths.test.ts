@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { eventually } from "#test/support/eventually.js";
 import { containerHost, told, untilTold } from "./container-host.js";
 
@@ -40,6 +42,25 @@ describe("container executor on a Docker engine", function () {
       await second.exitOf(runs.spec.id);
       assert.equal(second.exits.length, 3);
       assert.equal(first.exits.length, 0);
+    });
+
+    it("what ends while it is found again is told", async () => {
+      const first = open();
+      const [other, ends] = [order({ argv: ["sleep", "1000"] }), order({ command: `${untilTold}; exit 6` })];
+      for (const box of [other, ends]) await launched(first, box);
+      await first.executor.close();
+
+      // The engine has listed both, and the one that ends is not taken up yet.
+      const endNow = () =>
+        execFileSync(process.execPath, ["-e", endedByThen, engine().dockerHost, ends.spec.id]);
+      const sandbox = (task: string) => {
+        if (task === other.spec.id) endNow();
+        return join(root, task);
+      };
+      const second = open({ sandbox });
+      await second.executor.recover([other, ends]);
+      assert.equal((await second.exitOf(ends.spec.id)).exitCode, 137);
+      assert.equal(second.exits.length, 1);
     });
 
     it("one that was created but not started never runs", async () => {
@@ -122,3 +143,14 @@ const isAlive = (pid: number): boolean => {
     return false;
   }
 };
+
+/** A program: ends the container of a task, and itself when the engine has told its death. */
+const endedByThen = `
+  const { request } = require("node:http");
+  const [dockerHost, task] = process.argv.slice(1);
+  const ask = (method, path, answered) =>
+    request({ socketPath: dockerHost.replace("unix://", ""), method, path }, answered).end();
+  const filters = encodeURIComponent(JSON.stringify({ container: ["em-test-" + task], event: ["die"] }));
+  ask("POST", "/containers/em-test-" + task + "/kill", (answer) => answer.resume());
+  ask("GET", "/events?since=0&filters=" + filters, (events) => events.once("data", () => process.exit()));
+`;

@@ -142,6 +142,7 @@ describe("recovery", function () {
     it("the disk of NATS is lost: apps and runs are what their tasks say, and what cannot be known is said", async () => {
       await cluster.api.deploy(sleeper("/lost/sleep", 6));
       await cluster.api.deploy(sleeper("/lost/none", 0));
+      await cluster.api.send("POST", "/v1/jobs", { id: "lost.none", run: { cmd: "true" } });
       const { run, letGo } = await waitingRun("lost.three", 3);
       const before = ids(await running());
 
@@ -150,15 +151,13 @@ describe("recovery", function () {
       rmSync(join(cluster.data, "nats"), { recursive: true });
       process.kill(pid, "SIGKILL");
 
-      // Until its lease runs out, the leader of before may answer from memory.
-      await eventually(
-        "what no task tells of to be unknown",
-        async () => {
-          const answer = await cluster.api.send("GET", "/v2/apps/lost/none").catch(() => undefined);
-          return answer?.status === 404;
-        },
-        30_000,
-      );
+      // Until its lease runs out, a leader of before may answer from memory, and forgets with it what it is told meanwhile.
+      for (const path of ["/v2/apps/lost/none", "/v1/jobs/lost.none"])
+        await eventually(
+          `what no task tells of to be unknown (${path})`,
+          async () => (await cluster.api.send("GET", path).catch(() => undefined))?.status === 404,
+          30_000,
+        );
       const app = await eventually(
         "the app to be known again",
         async () => {
@@ -170,11 +169,15 @@ describe("recovery", function () {
       assert.equal(app.tasks.length, 6);
       assert.deepEqual(ids(await running()), before, "the same tasks, none killed, none doubled");
 
+      const path = `/v1/jobs/lost.three/runs/${run}`;
+      const isKnown = async () =>
+        (await cluster.api.send("GET", path).catch(() => undefined))?.status === 200;
+      await eventually("the run to be known again", isKnown, 30_000);
       letGo();
       const ended = await eventually(
         "the run to end",
         async () => {
-          const found = await cluster.api.get<Run>(`/v1/jobs/lost.three/runs/${run}`).catch(() => undefined);
+          const found = await cluster.api.get<Run>(path).catch(() => undefined);
           return found?.status === "FAILED" && found;
         },
         30_000,

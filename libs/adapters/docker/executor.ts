@@ -66,6 +66,8 @@ export class ContainerExecutor implements Executor {
   readonly #tasks = new Map<string, Kept>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #exits = new Backlog<TaskExit>();
+  /** Tasks whose end was heard while they were being found again, before we knew them. */
+  #endedEarly: Set<string> | undefined;
   #isClosed = false;
 
   readonly exits = this.#exits.values;
@@ -122,9 +124,17 @@ export class ContainerExecutor implements Executor {
   async recover(orders: readonly LaunchOrder[]): ReturnType<Executor["recover"]> {
     const ready = await this.#watch.ready();
     if (!ready.ok) throw new Error(ready.error);
-    const containers = byTask(await this.#own.list());
     const states = new Map<string, "running" | "ended" | "absent">();
-    for (const { spec } of orders) states.set(spec.id, await this.#resume(spec.id, containers.get(spec.id)));
+    const endedEarly = (this.#endedEarly = new Set<string>());
+    try {
+      const containers = byTask(await this.#own.list());
+      for (const { spec } of orders)
+        states.set(spec.id, await this.#resume(spec.id, containers.get(spec.id)));
+    } finally {
+      this.#endedEarly = undefined;
+    }
+    // The list said of these that they ran: it is older than their end, or behind it, as the engine tells an end before it lists it.
+    for (const task of endedEarly) this.#died(task);
     return states;
   }
 
@@ -195,8 +205,10 @@ export class ContainerExecutor implements Executor {
   // --- ending ---
 
   #died(task: string | undefined): void {
-    const kept = task === undefined ? undefined : this.#tasks.get(task);
-    if (kept === undefined || kept.phase === "ending" || kept.phase === "ended") return;
+    if (task === undefined) return;
+    const kept = this.#tasks.get(task);
+    if (kept === undefined) return void this.#endedEarly?.add(task);
+    if (kept.phase === "ending" || kept.phase === "ended") return;
     const isStarting = kept.phase === "starting";
     kept.phase = "ending";
     if (!isStarting) void this.#end(kept);
